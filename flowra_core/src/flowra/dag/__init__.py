@@ -1,0 +1,1 @@
+"""Nodes, graphs, and the plans that are made of them."""

@@ -1,0 +1,94 @@
+"""`RunContext`, the narrow façade between a node and the engine.
+
+It is narrow on purpose: what a node can reach here has to work in a thread, in a child process and on a cluster.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+from flowra.exceptions import RunCancelledError
+
+__all__ = ["NodeCancelledError", "RunContext", "RunServices"]
+
+
+class NodeCancelledError(RunCancelledError):
+    """Raised inside a node that asked whether the run was cancelled, when it was."""
+
+
+class RunServices(Protocol):
+    """What an executor gives a context: where reports go and whether to stop."""
+
+    def progress(self, node: str, done: float, total: float | None, text: str) -> None:
+        """Report how far a node is."""
+
+    def log(self, node: str, text: str, level: str) -> None:
+        """Report a line that a node logged."""
+
+    def preview(self, node: str, value: Any, title: str) -> None:
+        """Report a value for people to look at."""
+
+    def cancelled(self) -> bool:
+        """Tell whether the run was cancelled."""
+
+
+class RunContext:
+    """What a node may ask of the engine.
+
+    Attributes:
+        run_id: The run's id.
+        node_id: The node's id in the graph.
+        output_dir: Folder for the files that the run writes for people; relative paths of nodes that save are taken
+            from here. It exists.
+    """
+
+    __slots__ = ("_services", "_temporary", "node_id", "output_dir", "run_id")
+
+    def __init__(self, run_id: str, node_id: str, output_dir: Path, services: RunServices) -> None:
+        self.run_id = run_id
+        self.node_id = node_id
+        self.output_dir = output_dir
+        self._services = services
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Report how far the node is.
+
+        Args:
+            done: What is done, in the unit of `total`; without a total a fraction in 0..1.
+            total: What there is to do.
+            text: A few words for people.
+
+        Raises:
+            NodeCancelledError: The run was cancelled; let it through.
+        """
+        self.check_cancelled()
+        self._services.progress(self.node_id, done, total, text)
+
+    def log(self, text: str, level: str = "info") -> None:
+        """Log a line that belongs to the node; `level` is debug, info, warning or error."""
+        self._services.log(self.node_id, text, level)
+
+    def preview(self, value: Any, title: str = "") -> None:
+        """Show a value to whoever watches the run. Large values are shrunk; it is never an output."""
+        self._services.preview(self.node_id, value, title)
+
+    def check_cancelled(self) -> None:
+        """Raise `NodeCancelledError` if the run was cancelled. Call it in long loops."""
+        if self._services.cancelled():
+            raise NodeCancelledError(f"node {self.node_id} was cancelled")
+
+    @property
+    def temporary_dir(self) -> Path:
+        """A folder for this call alone, removed when the node ends."""
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="flowra-", ignore_cleanup_errors=True)
+        return Path(self._temporary.name)
+
+    def close(self) -> None:
+        """Remove the temporary folder; the engine calls it when the node has ended."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None

@@ -1,0 +1,141 @@
+"""Objects found in a picture: the value that detectors give and drawing, counting and metrics take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowra.type.value.media import DetectionsType
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Detections"]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """Objects found in one picture.
+
+    Pixel coordinates are continuous: x runs right, y runs down, and (0, 0) is the outer corner of the top-left
+    pixel, so a box around the whole picture is `(0, 0, width, height)`.
+
+    Args:
+        boxes: Shape (N, 4), float32: left, top, right, bottom, in pixels.
+        scores: Shape (N,), float32: confidence in 0..1.
+        class_ids: Shape (N,), int64: index into `class_names`.
+        class_names: The name of each class.
+        image_size: Width and height of the picture, in pixels.
+
+    Raises:
+        ValueError: A shape, range or index is off; the message names which.
+    """
+
+    #: Which value type a port annotated with this class has.
+    __flowra_value_type__ = DetectionsType()
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        import numpy as np
+
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        put(
+            "boxes",
+            np.asarray(self.boxes, dtype=np.float32).reshape(-1, 4)
+            if np.size(self.boxes) == 0
+            else self._boxes(),
+        )
+        put("scores", np.asarray(self.scores, dtype=np.float32).reshape(-1))
+        put("class_ids", np.asarray(self.class_ids, dtype=np.int64).reshape(-1))
+        put("class_names", tuple(str(name) for name in self.class_names))
+        width, height = self.image_size
+        put("image_size", (int(width), int(height)))
+        self._check()
+        for array in (self.boxes, self.scores, self.class_ids):
+            array.flags.writeable = False
+
+    def _boxes(self) -> NDArray[np.float32]:
+        import numpy as np
+
+        boxes = np.array(self.boxes, dtype=np.float32)
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"boxes have the shape (N, 4), got {boxes.shape}")
+        return boxes
+
+    def _check(self) -> None:
+        import numpy as np
+
+        count = len(self.boxes)
+        if len(self.scores) != count or len(self.class_ids) != count:
+            raise ValueError(
+                f"boxes, scores and class_ids are of one length, got {count}, {len(self.scores)} and {len(self.class_ids)}"
+            )
+        if not np.isfinite(self.boxes).all():
+            raise ValueError("boxes hold NaN or infinite coordinates")
+        if count and (self.boxes[:, 2:] < self.boxes[:, :2]).any():
+            raise ValueError(
+                "boxes are (left, top, right, bottom): one has its right or bottom before its left or top"
+            )
+        if count and not ((self.scores >= 0) & (self.scores <= 1)).all():
+            raise ValueError("scores lie in 0..1")
+        if count and not ((self.class_ids >= 0) & (self.class_ids < len(self.class_names))).all():
+            raise ValueError(f"class_ids index class_names (0..{len(self.class_names) - 1})")
+        if min(self.image_size) < 0:
+            raise ValueError(f"image_size is (width, height) in pixels, got {self.image_size}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Detections):
+            return NotImplemented
+        return self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def names(self) -> list[str]:
+        """Return the class name of each detection, in order."""
+        return [self.class_names[index] for index in self.class_ids.tolist()]
+
+    def select(self, keep: NDArray[Any]) -> Detections:
+        """Return the detections that a boolean mask or an index array of shape (K,) picks, in its order."""
+        return Detections(
+            boxes=self.boxes[keep],
+            scores=self.scores[keep],
+            class_ids=self.class_ids[keep],
+            class_names=self.class_names,
+            image_size=self.image_size,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the detections as plain data, without loss."""
+        return {
+            "image_size": list(self.image_size),
+            "class_names": list(self.class_names),
+            "boxes": self.boxes.tolist(),
+            "scores": self.scores.tolist(),
+            "class_ids": self.class_ids.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Detections:
+        """Make detections from what `to_json` gave; raises ValueError where that is not what it is."""
+        expected = ("boxes", "scores", "class_ids", "class_names", "image_size")
+        missing = [name for name in expected if name not in data]
+        unknown = [name for name in data if name not in expected]
+        if missing or unknown:
+            raise ValueError(
+                "detections have the keys "
+                + ", ".join(expected)
+                + (f"; missing: {', '.join(missing)}" if missing else "")
+                + (f"; unknown: {', '.join(unknown)}" if unknown else "")
+            )
+        return cls(**{name: data[name] for name in expected})

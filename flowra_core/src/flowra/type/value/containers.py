@@ -1,0 +1,177 @@
+"""Lists of a type, optional types, unions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowra.type.value.base import ValueType, short
+from flowra.type.value.scalar import Anything
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+__all__ = ["ListOf", "OptionalOf", "UnionOf"]
+
+
+def _member(value: Any) -> ValueType:
+    if isinstance(value, ValueType):
+        return value
+    if isinstance(value, (str, dict)):
+        from flowra.type.named import value_type_from_json
+
+        return value_type_from_json(value)
+    from flowra.type.annotations import value_type_of
+
+    return value_type_of(value)
+
+
+@dataclass(frozen=True)
+class ListOf(ValueType):
+    """A list whose items are all of one type.
+
+    Args:
+        item: The type of the items; a Python annotation does as well.
+        min_length: The fewest items.
+        max_length: The most items, or None.
+    """
+
+    kind: ClassVar[str] = "List"
+    words: ClassVar[str] = "list of items of one type, in order"
+
+    item: ValueType = Anything()
+    min_length: int = 0
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item", _member(self.item))
+
+    def core_schema(self) -> CoreSchema:
+        """Return a list schema; tuples become lists, text and bytes are refused."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(
+            _as_list,
+            core_schema.list_schema(
+                self.item.core_schema(),
+                min_length=self.min_length or None,
+                max_length=self.max_length,
+                strict=True,
+            ),
+        )
+
+    def accepts_literal(self, value: Any) -> str | None:
+        """Say why a literal can't be such a list, naming the first item that is wrong."""
+        if not isinstance(value, (list, tuple)):
+            return f"expected a list, got {short(value)}"
+        if len(value) < self.min_length:
+            return f"expected at least {self.min_length} items, got {len(value)}"
+        if self.max_length is not None and len(value) > self.max_length:
+            return f"expected at most {self.max_length} items, got {len(value)}"
+        for index, item in enumerate(value):
+            reason = self.item.accepts_literal(item)
+            if reason:
+                return f"item {index}: {reason}"
+        return None
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return an array schema."""
+        schema: dict[str, Any] = {"type": "array", "items": self.item.json_schema()}
+        if self.min_length:
+            schema["minItems"] = self.min_length
+        if self.max_length is not None:
+            schema["maxItems"] = self.max_length
+        return schema
+
+    def __str__(self) -> str:
+        return f"List[{self.item}]"
+
+
+def _as_list(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True)
+class OptionalOf(ValueType):
+    """A type, or nothing (`None`, `null` in a graph file)."""
+
+    kind: ClassVar[str] = "Optional"
+    words: ClassVar[str] = "a value of the type, or nothing"
+
+    item: ValueType = Anything()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item", _member(self.item))
+
+    @property
+    def reads_files(self) -> bool:  # type: ignore[override]
+        """Whether a text literal is a path: as the inner type says."""
+        return self.item.reads_files
+
+    def core_schema(self) -> CoreSchema:
+        """Return a nullable schema."""
+        from pydantic_core import core_schema
+
+        return core_schema.nullable_schema(self.item.core_schema())
+
+    def accepts_literal(self, value: Any) -> str | None:
+        """Say why a literal is neither null nor of the type."""
+        return None if value is None else self.item.accepts_literal(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return a schema that takes null as well."""
+        return {"anyOf": [self.item.json_schema(), {"type": "null"}]}
+
+    def __str__(self) -> str:
+        return f"Optional[{self.item}]"
+
+
+@dataclass(frozen=True)
+class UnionOf(ValueType):
+    """One of several types; the first that takes the value as it is wins."""
+
+    kind: ClassVar[str] = "Union"
+    words: ClassVar[str] = "a value of one of the types"
+
+    items: tuple[ValueType, ...] = ()
+
+    def __post_init__(self) -> None:
+        flat: list[ValueType] = []
+        for item in map(_member, self.items):
+            flat.extend(item.items if isinstance(item, UnionOf) else (item,))
+        object.__setattr__(self, "items", tuple(dict.fromkeys(flat)))
+
+    @property
+    def reads_files(self) -> bool:  # type: ignore[override]
+        """Whether a text literal is a path: only if no member takes plain text."""
+        from flowra.type.value.scalar import String
+
+        return any(item.reads_files for item in self.items) and not any(
+            isinstance(item, String) for item in self.items
+        )
+
+    def core_schema(self) -> CoreSchema:
+        """Return a schema that tries the members in order."""
+        from pydantic_core import core_schema
+
+        return core_schema.union_schema(
+            [item.core_schema() for item in self.items],
+            mode="left_to_right",
+            custom_error_type="no_member",
+            custom_error_message="{error}",
+            custom_error_context={"error": f"is none of {', '.join(map(str, self.items))}"},
+        )
+
+    def accepts_literal(self, value: Any) -> str | None:
+        """Say why a literal fits none of the types."""
+        reasons = [item.accepts_literal(value) for item in self.items]
+        if None in reasons:
+            return None
+        return f"is none of {', '.join(map(str, self.items))}: got {short(value)}"
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return an `anyOf` schema."""
+        return {"anyOf": [item.json_schema() for item in self.items]}
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.items))
