@@ -13,9 +13,10 @@ MARKER = "<!-- checks: installs what they need and runs them -->"
 
 @pytest.fixture
 def run(tmp_path):
-    """Run the script in a checkout that holds only it and a README of the given text."""
+    """Run the script in a checkout that holds little more than it and a README of the given text."""
     (tmp_path / ".ci").mkdir()
-    shutil.copy(ROOT / ".ci/run", tmp_path / ".ci/run")
+    for script in (".ci/run", ".ci/readme-line"):
+        shutil.copy(ROOT / script, tmp_path / script)
 
     def run(readme):
         (tmp_path / "README.md").write_text(readme, encoding="utf-8")
@@ -56,7 +57,7 @@ def test_a_failing_check_fails_the_script(run):
 def test_a_readme_without_the_marker_fails(run):
     done = run("```bash\necho no marker\n```\n")
     assert done.returncode == 1
-    assert "no fenced block after the marker" in done.stderr
+    assert "no fenced block after a marker <!-- checks:" in done.stderr
 
 
 def test_a_block_of_two_lines_fails(run):
