@@ -1,0 +1,75 @@
+"""The files that settings come from, and the folders that a system keeps for its users."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from flowra.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["find_project_file", "read_settings_table", "user_cache_dir", "user_file"]
+
+_APPLICATION = "flowra"
+
+
+def user_file() -> Path | None:
+    """Return the user's settings file if there is one."""
+    from platformdirs import user_config_path
+
+    path = user_config_path(_APPLICATION, appauthor=False) / "config.toml"
+    return path if path.is_file() else None
+
+
+def user_cache_dir() -> Path:
+    """Return the user's folder for what can be made anew at any time; it need not exist."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path(_APPLICATION, appauthor=False)
+
+
+def find_project_file(start: Path) -> Path | None:
+    """Return the project's settings file, looked for from the folder `start` upwards."""
+    for folder in (start, *start.parents):
+        own = folder / "flowra.toml"
+        if own.is_file():
+            return own
+        shared = folder / "pyproject.toml"
+        if shared.is_file() and _mentions_flowra(shared):
+            return shared
+    return None
+
+
+def read_settings_table(path: Path) -> dict[str, Any]:
+    """Return the settings in a TOML file: all of it, or the table `[tool.flowra]` of a `pyproject.toml`.
+
+    Raises:
+        ConfigError: If the file can't be read or is no TOML.
+    """
+    toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        content = toml.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # what is no TOML, and what is no UTF-8, are ValueErrors
+        raise ConfigError(
+            "a settings file can't be read",
+            where=str(path),
+            why=f"{type(error).__name__}: {error}",
+            fix="mend the file, or move it away",
+        ) from error
+    if path.name == "pyproject.toml":
+        content = content.get("tool", {}).get("flowra", {})
+    if not isinstance(content, dict):
+        raise ConfigError("[tool.flowra] is not a table", where=str(path), fix="write it as [tool.flowra]")
+    return content
+
+
+def _mentions_flowra(path: Path) -> bool:
+    """Return whether a `pyproject.toml` may have a table for Flowra; parsing each one would cost every start."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return b"tool.flowra" in content

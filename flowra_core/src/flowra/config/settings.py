@@ -1,0 +1,99 @@
+"""The settings, and how their layers come together.
+
+The layers, each replacing single values of those before it:
+
+1. the defaults of `Settings`;
+2. the user's file, `config.toml` in the user's configuration folder for `flowra`;
+3. the project's file: the first folder, from the current one upwards, that has a `flowra.toml`, or a
+   `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
+4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`.
+
+A relative folder in a file is relative to that file, one in the environment to the current folder.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowra.config.files import find_project_file, read_settings_table, user_cache_dir, user_file
+from flowra.exceptions import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ENVIRONMENT", "Settings", "load_settings"]
+
+#: The variable of each setting.
+ENVIRONMENT = {
+    "packs_disabled": "FLOWRA_DISABLE_PACKS",
+    "output_dir": "FLOWRA_OUTPUT_DIR",
+    "cache_dir": "FLOWRA_CACHE_DIR",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one process.
+
+    Attributes:
+        packs_disabled: Packs that are left out, by pack id or by the name of their distribution; in the environment,
+            separated by commas.
+        output_dir: The folder below which runs write files for people.
+        cache_dir: The folder for what can be made anew at any time.
+    """
+
+    packs_disabled: tuple[str, ...] = ()
+    output_dir: Path = Path("flowra-output")
+    cache_dir: Path = field(default_factory=user_cache_dir)
+
+
+def load_settings(*, start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read all layers.
+
+    Args:
+        start: The folder that the search for the project's file begins in; the current folder by default.
+        environment: The environment; this process's own by default.
+
+    Raises:
+        ConfigError: If a file can't be read, or a setting is unknown or has a value that it can't have.
+    """
+    values: dict[str, Any] = {}
+    for path in (user_file(), find_project_file(start if start is not None else Path.cwd())):
+        if path is not None:
+            table = read_settings_table(path)
+            values.update({name: _from_file(name, value, path) for name, value in table.items()})
+    variables = os.environ if environment is None else environment
+    for name, variable in ENVIRONMENT.items():
+        text = variables.get(variable)
+        if text is not None:
+            values.update(_from_environment(name, text))
+    return Settings(**values)
+
+
+def _from_file(name: str, value: Any, path: Path) -> Any:
+    known = [each.name for each in fields(Settings)]
+    if name not in known:
+        raise ConfigError(f"unknown setting {name}", where=str(path), fix=f"the settings are {', '.join(known)}")
+    if name == "packs_disabled":
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise _wrong(name, value, path, 'a list of names, as in ["my_pack"]')
+        return tuple(value)
+    if not isinstance(value, str) or not value:
+        raise _wrong(name, value, path, "the path of a folder, in quotes")
+    return path.parent / Path(value).expanduser()
+
+
+def _from_environment(name: str, text: str) -> dict[str, Any]:
+    if name == "packs_disabled":
+        return {name: tuple(part.strip() for part in text.split(",") if part.strip())}
+    # An empty variable is how many shells and container files say "not set".
+    return {name: Path(text).expanduser()} if text else {}
+
+
+def _wrong(name: str, value: object, path: Path, expected: str) -> ConfigError:
+    return ConfigError(
+        f"the setting {name} has a value it can't have", where=str(path), why=f"it is {value!r}", fix=f"give {expected}"
+    )
