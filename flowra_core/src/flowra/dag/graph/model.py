@@ -134,9 +134,11 @@ class Graph:
         subgraphs: The graphs that stand as nodes of type `graph/NAME` in it, and in its subgraphs.
         ui: Whatever a front end keeps with the graph; kept and ignored.
         schema: The `$schema` of the file, which editors use.
+        folder: The folder of the file that it was read from, from which relative paths in it are taken; None for a
+            graph made in Python, whose relative paths are taken from the working directory.
     """
 
-    __slots__ = ("_counters", "description", "inputs", "name", "nodes", "outputs", "schema", "subgraphs", "ui")
+    __slots__ = ("_counters", "description", "folder", "inputs", "name", "nodes", "outputs", "schema", "subgraphs", "ui")
 
     def __init__(self, name: str = "", *, description: str = "") -> None:
         self.name: str = checked_literal(str(name), ("name",), in_memory=False)
@@ -147,6 +149,7 @@ class Graph:
         self.subgraphs: dict[str, Graph] = {}
         self.ui: dict[str, Any] | None = None
         self.schema: str | None = None
+        self.folder: Path | None = None
         self._counters: dict[str, int] = {}
 
     def __repr__(self) -> str:
@@ -195,8 +198,10 @@ class Graph:
         """
         node_type, version, cls = type_of(node)
         if id is None:
-            id = self._free_id(base_id(node_type))
+            base = base_id(node_type)
+            id, number = self._free_id(base)
         else:
+            base, number = "", 0
             self._check_new(id, self.nodes, "a node")
         checked_init = checked_literal(dict(init or {}), ("nodes", id, "init"), in_memory=False)
         for key in checked_init:
@@ -204,6 +209,9 @@ class Graph:
         checked = checked_inputs(self, id, _merged(id, inputs, ports))
         added = GraphNode(self, id, node_type, version=version, init=checked_init, inputs=checked, node_class=cls)
         self.nodes[id] = added
+        if number:
+            # The counter keeps a graph with 100,000 equal nodes from trying every number for each.
+            self._counters[base] = number
         return added
 
     def output(self, name: str, link: Link) -> None:
@@ -251,7 +259,7 @@ class Graph:
         twin = Graph(self.name, description=self.description)
         twin.inputs = dict(self.inputs)
         twin.outputs = dict(self.outputs)
-        twin.ui, twin.schema = _copied(self.ui), self.schema
+        twin.ui, twin.schema, twin.folder = _copied(self.ui), self.schema, self.folder
         for node in self.nodes.values():
             twin.nodes[node.id] = GraphNode(
                 twin,
@@ -315,13 +323,11 @@ class Graph:
         if name in taken:
             raise GraphError(f"The graph already has {what.partition(' of ')[0]} called {name!r}", where=repr(name))
 
-    def _free_id(self, base: str) -> str:
-        # The counter keeps a graph with 100,000 equal nodes from trying every number for each.
+    def _free_id(self, base: str) -> tuple[str, int]:
         number = self._counters.get(base, 0) + 1
         while (candidate := base if number == 1 else f"{base}_{number}") in self.nodes:
             number += 1
-        self._counters[base] = number
-        return candidate
+        return candidate, number
 
 
 def _copied(value: Any) -> Any:

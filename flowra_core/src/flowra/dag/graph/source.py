@@ -30,7 +30,9 @@ def read_graph_file(path: Path) -> Reading:
         reason = f"larger than {MAX_FILE_SIZE // 1024**2} MiB, the most that a graph file may have"
         problem = Problem(str(path), reason, "keep data in files of its own and load them in the graph")
         return Reading(Graph(), (problem,), where=str(path))
-    return read_graph(content, where=str(path))
+    reading = read_graph(content, where=str(path))
+    reading.graph.folder = path.absolute().parent
+    return reading
 
 
 def _read(file: BinaryIO) -> bytes | None:
