@@ -336,15 +336,17 @@ class TestDuplicates:
         assert manager.node_types() == ("one/Blur", "two/Blur")
 
 
+FIELDS = {
+    "contributions": {"nodes": [{"target": "good_pack.nodes:Blur", "name": "Blur", "group": "filters"}]},
+    "nodes": {"Blur": {"summary": "Soften an image."}},
+}
+
+
 class TestManifest:
-    FIELDS = {
-        "contributions": {"nodes": [{"target": "good_pack.nodes:Blur", "name": "Blur", "group": "filters"}]},
-        "nodes": {"Blur": {"summary": "Soften an image."}},
-    }
     EXPLOSIVE = "raise RuntimeError('imported')"
 
     def test_in_a_wheel_it_counts_and_nothing_is_imported(self, site):
-        install_pack(site, "good", plugin=self.EXPLOSIVE, manifest=self.FIELDS)
+        install_pack(site, "good", plugin=self.EXPLOSIVE, manifest=FIELDS)
         manager = PluginManager.discover()
         assert_the_rest_works(manager)
         assert manager.manifest_node("good/Blur") == {"summary": "Soften an image."}
@@ -355,11 +357,11 @@ class TestManifest:
         assert PluginManager.discover().manifest_node("good/Blur") is None
 
     def test_in_an_editable_install_it_counts_while_the_sources_match(self, site):
-        install_pack(site, "good", plugin=self.EXPLOSIVE, manifest=self.FIELDS, editable=True)
+        install_pack(site, "good", plugin=self.EXPLOSIVE, manifest=FIELDS, editable=True)
         assert_the_rest_works(PluginManager.discover())
 
     def test_in_an_editable_install_with_changed_sources_the_hooks_are_asked(self, site):
-        folder = install_pack(site, "good", manifest=self.FIELDS, editable=True)
+        folder = install_pack(site, "good", manifest=FIELDS, editable=True)
         (folder / "nodes.py").write_text("# new\n")
         manager = PluginManager.discover()
         assert_the_rest_works(manager)
@@ -392,5 +394,5 @@ class TestManifest:
 
     def test_one_of_another_pack_is_a_broken_pack(self, site):
         folder = install_pack(site, "good", plugin=self.EXPLOSIVE)
-        write_manifest_file(folder, "other", self.FIELDS)
+        write_manifest_file(folder, "other", FIELDS)
         assert "it belongs to the pack other" in only_pack().problem.why

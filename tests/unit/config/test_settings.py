@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowra.config import Settings, load_settings
+from flowra.config.settings import ENVIRONMENT
+from flowra.exceptions import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def user(tmp_path, monkeypatch):
+    """The user's settings file, in a home of its own; it does not exist yet."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    from platformdirs import user_config_path
+
+    path = user_config_path("flowra", appauthor=False) / "config.toml"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    (folder / "deep" / "down").mkdir(parents=True)
+    return folder
+
+
+def load(project, **environment):
+    return load_settings(start=project, environment=environment)
+
+
+def test_without_any_layer_the_defaults_hold(project):
+    settings = load(project)
+    assert settings == Settings()
+    assert settings.packs_disabled == ()
+    assert settings.output_dir == Path("flowra-output")
+    assert settings.cache_dir.name == "flowra"
+
+
+def test_each_layer_replaces_single_values_of_those_before(user, project):
+    user.write_text('packs_disabled = ["from_user"]\noutput_dir = "out-user"\n')
+    assert load(project).packs_disabled == ("from_user",)
+    assert load(project).output_dir == user.parent / "out-user"
+
+    (project / "flowra.toml").write_text('packs_disabled = ["from_project"]\n')
+    assert load(project).packs_disabled == ("from_project",)
+    assert load(project).output_dir == user.parent / "out-user"
+
+    assert load(project, FLOWRA_DISABLE_PACKS="a, b,").packs_disabled == ("a", "b")
+    assert load(project, FLOWRA_DISABLE_PACKS="").packs_disabled == ()
+    assert load(project, FLOWRA_OUTPUT_DIR="out").output_dir == Path("out")
+    assert load(project, FLOWRA_CACHE_DIR="~/c").cache_dir == Path.home() / "c"
+    assert load(project, FLOWRA_OUTPUT_DIR="").output_dir == user.parent / "out-user"
+
+
+def test_every_setting_has_a_variable():
+    assert set(ENVIRONMENT) == {field.name for field in dataclasses.fields(Settings)}
+
+
+def test_the_projects_file_is_looked_for_upwards(project):
+    (project / "flowra.toml").write_text('output_dir = "out"\n')
+    assert load(project / "deep" / "down").output_dir == project / "out"
+    (project / "deep" / "flowra.toml").write_text('output_dir = "nearer"\n')
+    assert load(project / "deep" / "down").output_dir == project / "deep" / "nearer"
+
+
+def test_the_table_in_pyproject_counts_unless_flowra_toml_is_beside_it(project):
+    (project / "pyproject.toml").write_text('[project]\nname = "x"\n[tool.flowra]\npacks_disabled = ["a"]\n')
+    assert load(project).packs_disabled == ("a",)
+    (project / "flowra.toml").write_text("")
+    assert load(project).packs_disabled == ()
+
+
+def test_a_pyproject_without_the_table_is_passed_over_unread(project):
+    (project / "pyproject.toml").write_bytes(b"[project\n\xff")
+    (project.parent / "flowra.toml").write_text('packs_disabled = ["a"]\n')
+    assert load(project).packs_disabled == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"packs_disabled = [", "a settings file can't be read"),
+        (b"\xff\xfe", "a settings file can't be read"),
+        (b"pack_disabled = []", "the settings are packs_disabled, output_dir"),
+        (b'packs_disabled = "a"', "the setting packs_disabled has a value it can't have"),
+        (b"packs_disabled = [1]", "it is [1]"),
+        (b"output_dir = 5", "give the path of a folder, in quotes"),
+        (b'output_dir = ""', "the setting output_dir has a value it can't have"),
+    ],
+)
+def test_a_mistake_is_an_error_that_names_the_file(user, project, content, message):
+    for path in (user, project / "flowra.toml"):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError) as caught:
+            load(project)
+        assert message in str(caught.value)
+        assert caught.value.where == str(path)
+        assert caught.value.fix
+        assert caught.value.exit_code == 2
+        path.unlink()
+
+
+def test_a_table_that_is_none_is_an_error(project):
+    (project / "pyproject.toml").write_text("[tool]\nflowra = 5 # tool.flowra\n")
+    with pytest.raises(ConfigError, match="is not a table"):
+        load(project)
+
+
+def test_without_files_no_toml_reader_is_imported(project):
+    program = "import sys; from flowra.config import load_settings; load_settings(); print('tomllib' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True)
+    assert result.stdout == "False\n"
