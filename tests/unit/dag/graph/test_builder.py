@@ -2,7 +2,7 @@
 
 import copy
 import enum
-import pickle
+import pickle  # noqa: TID251  people send graphs to processes of their own
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowra.dag.graph import Graph, InputRef, Link, read_graph, structural_problems
-from flowra.dag.graph.locator import lines_of, with_lines
+from flowra.dag.graph.locator import lines_of
 from flowra.dag.graph.order import cycles, layers, topological_order
 from flowra.dag.graph.places import parse_place, render_place
 
@@ -133,15 +133,16 @@ def test_subgraphs_nested_too_deep_by_the_builder_are_reported():
     assert "more than 64 levels deep" in problem.reason
 
 
-def test_lines_of_a_file_are_added_to_problems_found_later():
+def test_the_line_of_a_problem_found_later_is_found_by_its_place():
     text = """{"format": "flowra/1",
   "nodes": {
     "a": {"type": "x/A",
       "inputs": {
         "v": [1,
               {"$from": "b.out"}]}}}}"""
-    [problem] = with_lines(structural_problems(read_graph(text).graph), text)
-    assert (problem.line, problem.place) == (6, "nodes.a.inputs.v[1]")
+    [problem] = structural_problems(read_graph(text).graph)
+    path = parse_place(problem.place)
+    assert lines_of(text, [path]) == {path: [6]}
 
 
 def test_what_is_missing_has_the_line_of_what_is_around_it():

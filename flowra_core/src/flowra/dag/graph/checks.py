@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from flowra.dag.graph.model import Graph, GraphNode
 from flowra.dag.graph.names import nearest, subgraph_name
 from flowra.dag.graph.order import cycles, source_ids
 from flowra.dag.graph.places import KeyPath, render_place
+from flowra.dag.graph.scope import Scope
 from flowra.dag.graph.values import MAX_DEPTH, Link, links_in, refs_in
 from flowra.exceptions import Problem
 
@@ -22,33 +22,6 @@ _NAMED = 8
 
 # Looking for the nearest name is slow; after this many, the others are reported without one.
 _GUESSES = 100
-
-
-@dataclass(frozen=True)
-class _Scope:
-    """A graph, and the graphs around it whose subgraphs it can use."""
-
-    graph: Graph
-    path: KeyPath
-    outer: _Scope | None
-
-    def find(self, name: str) -> _Scope | None:
-        """Return the subgraph that a name means here: one of this graph, or of the nearest graph around it."""
-        scope: _Scope | None = self
-        while scope is not None:
-            if name in scope.graph.subgraphs:
-                return _Scope(scope.graph.subgraphs[name], (*scope.path, "subgraphs", name), scope)
-            scope = scope.outer
-        return None
-
-    def known(self) -> list[str]:
-        """Return the names of all subgraphs that can be used here."""
-        names: list[str] = []
-        scope: _Scope | None = self
-        while scope is not None:
-            names.extend(scope.graph.subgraphs)
-            scope = scope.outer
-        return names
 
 
 def structural_problems(graph: Graph) -> list[Problem]:
@@ -67,7 +40,7 @@ class _Checker:
         self.guesses = 0
 
     def check(self, graph: Graph) -> list[Problem]:
-        pending = [_Scope(graph, (), None)]
+        pending = [Scope(graph, (), None)]
         while pending:
             scope = pending.pop()
             self.check_links(scope)
@@ -93,7 +66,7 @@ class _Checker:
         near = nearest(name, known) if self.guesses <= _GUESSES else None
         return f"did you mean {near!r}?" if near else none if not known else None
 
-    def check_links(self, scope: _Scope) -> None:
+    def check_links(self, scope: Scope) -> None:
         graph, nodes = scope.graph, scope.graph.nodes
         for node in nodes.values():
             for port, value in node.inputs.items():
@@ -111,7 +84,7 @@ class _Checker:
                 place = (*scope.path, "outputs", name)
                 self.report_dangling(place, link, nodes)
 
-    def check_cycles(self, scope: _Scope) -> None:
+    def check_cycles(self, scope: Scope) -> None:
         found = cycles(source_ids(scope.graph))
         for cycle in found[:MAX_CYCLES]:
             first, last = scope.graph.nodes[cycle[0]], cycle[-1]
@@ -120,7 +93,7 @@ class _Checker:
         if len(found) > MAX_CYCLES:
             self.report((*scope.path, "nodes"), f"{len(found) - MAX_CYCLES:,} more cycles")
 
-    def check_subgraphs(self, scope: _Scope) -> None:
+    def check_subgraphs(self, scope: Scope) -> None:
         uses = self.uses.setdefault(scope.path, {})
         for node in scope.graph.nodes.values():
             name = subgraph_name(node.type)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
-from flowra.dag.graph.places import KeyPath, parse_place
-from flowra.exceptions import Problem
+from flowra.dag.graph.places import KeyPath
 
-__all__ = ["lines_of", "too_deep", "with_lines"]
+__all__ = ["lines_of", "too_deep"]
 
 _token = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
@@ -132,14 +130,3 @@ def too_deep(text: str, depth: int) -> int:
         elif token[0] in "]}":
             level -= 1
     return 1
-
-
-def with_lines(problems: Iterable[Problem], text: str) -> list[Problem]:
-    """Return the problems with the lines of the text that their places are on, where they have none."""
-    problems = list(problems)
-    paths = {problem.place: parse_place(problem.place) for problem in problems if problem.line is None}
-    lines = lines_of(text, paths.values())
-    return [
-        replace(problem, line=lines[paths[problem.place]][-1]) if problem.line is None else problem
-        for problem in problems
-    ]

@@ -138,7 +138,18 @@ class Graph:
             graph made in Python, whose relative paths are taken from the working directory.
     """
 
-    __slots__ = ("_counters", "description", "folder", "inputs", "name", "nodes", "outputs", "schema", "subgraphs", "ui")
+    __slots__ = (
+        "_counters",
+        "description",
+        "folder",
+        "inputs",
+        "name",
+        "nodes",
+        "outputs",
+        "schema",
+        "subgraphs",
+        "ui",
+    )
 
     def __init__(self, name: str = "", *, description: str = "") -> None:
         self.name: str = checked_literal(str(name), ("name",), in_memory=False)
