@@ -23,13 +23,13 @@ from typing_extensions import dataclass_transform
 
 from flowra.dag.port import Port
 from flowra.exceptions import NodeDefinitionError, Problem
+from flowra.type.annotations import value_type_of
 from flowra.type.component_type import REQUIRED, Component, component_for
 from flowra.type.value.base import located_complaints
-from flowra.type.annotations import value_type_of
 
 if TYPE_CHECKING:
-    from pydantic._internal._model_construction import ModelMetaclass
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic._internal._model_construction import ModelMetaclass
     from pydantic_core import CoreSchema
 else:
     ModelMetaclass = type(BaseModel)
@@ -48,9 +48,7 @@ class _PortSchema:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return self.port.component.core_schema(self.port.value_type)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return self.port.json_schema()
 
 
@@ -58,8 +56,8 @@ class _PortSchema:
 class _ArgsMeta(ModelMetaclass):
     """Turns annotations into ports before pydantic sees them."""
 
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> type:
-        frame = sys._getframe(1)
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
+        frame = sys._getframe(1)  # noqa: SLF001  the only way to see the names around the class
         scope = _Scope(frame, namespace)
         ports: dict[str, Port] = {}
         problems: list[Problem] = []
@@ -76,9 +74,7 @@ class _ArgsMeta(ModelMetaclass):
                 namespace.pop(field, None)
                 continue
             ports[field] = port
-            problems += [
-                Problem(f"{place}.{field}", mistake) for mistake in port.component.mistakes(port.value_type)
-            ]
+            problems += [Problem(f"{place}.{field}", mistake) for mistake in port.component.mistakes(port.value_type)]
             rewritten[field] = Annotated[Any, _PortSchema(port)]
             namespace[field] = Field(
                 default=PydanticUndefined if port.required else port.default,
@@ -90,9 +86,7 @@ class _ArgsMeta(ModelMetaclass):
                 f"has the value {value!r} but no annotation; write {field}: <type> = {value!r}",
             )
             for field, value in namespace.items()
-            if isinstance(value, (bool, int, float, str))
-            and not field.startswith("_")
-            and field not in rewritten
+            if isinstance(value, (bool, int, float, str)) and not field.startswith("_") and field not in rewritten
         ]
         # The class is still made, without the broken fields, so that its other mistakes and its siblings' can be found.
         broken = {problem.place.rpartition(".")[2] for problem in problems}
@@ -102,7 +96,7 @@ class _ArgsMeta(ModelMetaclass):
         namespace.pop("__annotate__", None)
         namespace.pop("__annotate_func__", None)
         namespace["__annotations__"] = rewritten
-        cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        cls: Any = super().__new__(mcs, name, bases, namespace, **kwargs)
         inherited: dict[str, Port] = {}
         for base in reversed(cls.__mro__[1:]):
             inherited.update(getattr(base, "__ports__", {}))
@@ -146,10 +140,8 @@ class _Scope:
             try:
                 value = eval(text, self.globals, self.locals)  # noqa: S307 - the class's own source, as typing does it
             except NameError as error:
-                raise TypeError(
-                    f"{text}: {error}; a name in an annotation must be defined before the class"
-                ) from None
-            except Exception as error:
+                raise TypeError(f"{text}: {error}; a name in an annotation must be defined before the class") from None
+            except Exception as error:  # noqa: BLE001  an annotation may run anything
                 raise TypeError(f"{text}: {type(error).__name__}: {error}") from None
             if not isinstance(value, str):
                 return value
@@ -158,11 +150,7 @@ class _Scope:
 
 
 def _is_class_body(frame: types.FrameType) -> bool:
-    return (
-        "__qualname__" in frame.f_locals
-        and "__module__" in frame.f_locals
-        and not frame.f_code.co_flags & 0x1
-    )
+    return "__qualname__" in frame.f_locals and "__module__" in frame.f_locals and not frame.f_code.co_flags & 0x1
 
 
 def _annotations(namespace: dict[str, Any]) -> dict[str, Any]:
@@ -210,9 +198,7 @@ def _component_of(annotation: Any) -> tuple[Component | None, Any]:
         return annotation(), None
     if get_origin(annotation) is Annotated:
         annotated, *metadata = get_args(annotation)
-        found = [
-            item() if isinstance(item, type) and issubclass(item, Component) else item for item in metadata
-        ]
+        found = [item() if isinstance(item, type) and issubclass(item, Component) else item for item in metadata]
         components = [item for item in found if isinstance(item, Component)]
         if len(components) > 1:
             raise TypeError("has more than one component")

@@ -88,10 +88,11 @@ class Node:
             return str(own)
         from flowra.plugin.manager import default_manager
 
-        return (
-            default_manager().type_of_target(f"{cls.__module__}:{cls.__qualname__}")
-            or f"local/{cls.__name__}"
+        target = f"{cls.__module__}:{cls.__qualname__}"
+        contributed = (
+            f"{pack.id}/{entry.name}" for pack, entry in default_manager().entries("nodes") if entry.target == target
         )
+        return next(contributed, f"local/{cls.__name__}")
 
     @classmethod
     def describe(cls, group: str = "") -> NodeDescription:
@@ -123,9 +124,7 @@ def _mistakes(cls: type[Node]) -> list[Problem]:
     for role in ("InitArgs", "InputArgs", "OutputArgs"):
         args = getattr(cls, role)
         if not (isinstance(args, type) and issubclass(args, BaseArgs)):
-            problems.append(
-                Problem(f"{name}.{role}", f"is no BaseArgs class; write class {role}(BaseArgs): …")
-            )
+            problems.append(Problem(f"{name}.{role}", f"is no BaseArgs class; write class {role}(BaseArgs): …"))
         elif role in cls.__dict__:
             problems += args.__problems__
     run = cls.__dict__.get("run")

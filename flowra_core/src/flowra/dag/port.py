@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from flowra.type.component_type import REQUIRED, Component, component_from_json
+from flowra.type.component_type import REQUIRED, Component, component_from_json, inner_type
 from flowra.type.named import value_type_from_json
-from flowra.type.value.base import ValueType
+from flowra.type.value.base import ValueType, reason_of
+
+if TYPE_CHECKING:
+    from pydantic_core import SchemaValidator
 
 __all__ = ["Port"]
 
@@ -37,7 +41,19 @@ class Port:
 
     def reason_against(self, literal: Any) -> str | None:
         """Say why a literal can't be given to the port, or None if it can; needs no pack."""
-        return self.component.reason_against(literal, self.value_type)
+        reason = self.value_type.accepts_literal(literal)
+        if reason is None and literal is not None and (validator := self._constraint) is not None:
+            return reason_of(lambda: validator.validate_python(literal))
+        return reason
+
+    @cached_property
+    def _constraint(self) -> SchemaValidator | None:
+        if self.component.constraint(inner_type(self.value_type)) is None:
+            return None
+        from pydantic_core import SchemaValidator
+
+        # The whole schema, not the constraint alone: a constraint expects the coerced value.
+        return SchemaValidator(self.component.core_schema(self.value_type))
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a literal for the port, with what a form needs under `x-flowra`."""
@@ -77,7 +93,7 @@ class Port:
 
 def jsonable(value: Any) -> Any:
     """Return a default or literal as plain data: paths become text, enumeration members their value."""
-    if value is None or isinstance(value, (bool, int, float, str)) and type(value) in (bool, int, float, str):
+    if value is None or (isinstance(value, (bool, int, float, str)) and type(value) in (bool, int, float, str)):
         return value
     from pydantic_core import to_jsonable_python
 

@@ -79,9 +79,7 @@ def _generic(annotation: Any, origin: Any, args: tuple[Any, ...]) -> ValueType:
         return ListOf(value_type_of(args[0]))
     if origin is dict:
         return JSON()
-    raise TypeError(
-        f"{_shown(annotation)} is no value type; lists are list[T], choices Literal[…], anything else JSON"
-    )
+    raise TypeError(f"{_shown(annotation)} is no value type; lists are list[T], choices Literal[…], anything else JSON")
 
 
 def _python_class(python: type) -> ValueType:
@@ -96,7 +94,8 @@ def _python_class(python: type) -> ValueType:
         TypeAdapter(python)
     except PydanticUserError:
         raise TypeError(
-            f"{python.__name__} is no value type: derive one from flowra.type.value_type.ValueType, or make it a dataclass"
+            f"{python.__name__} is no value type: derive one from flowra.type.value_type.ValueType, "
+            "or make it a dataclass"
         ) from None
     return PythonObject.of(python)
 

@@ -47,14 +47,9 @@ class Detections:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        put(
-            "boxes",
-            np.asarray(self.boxes, dtype=np.float32).reshape(-1, 4)
-            if np.size(self.boxes) == 0
-            else self._boxes(),
-        )
-        put("scores", np.asarray(self.scores, dtype=np.float32).reshape(-1))
-        put("class_ids", np.asarray(self.class_ids, dtype=np.int64).reshape(-1))
+        put("boxes", self._boxes())
+        put("scores", np.array(self.scores, dtype=np.float32).reshape(-1))
+        put("class_ids", np.array(self.class_ids, dtype=np.int64).reshape(-1))
         put("class_names", tuple(str(name) for name in self.class_names))
         width, height = self.image_size
         put("image_size", (int(width), int(height)))
@@ -66,6 +61,8 @@ class Detections:
         import numpy as np
 
         boxes = np.array(self.boxes, dtype=np.float32)
+        if boxes.size == 0:
+            return boxes.reshape(0, 4)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise ValueError(f"boxes have the shape (N, 4), got {boxes.shape}")
         return boxes
@@ -76,14 +73,13 @@ class Detections:
         count = len(self.boxes)
         if len(self.scores) != count or len(self.class_ids) != count:
             raise ValueError(
-                f"boxes, scores and class_ids are of one length, got {count}, {len(self.scores)} and {len(self.class_ids)}"
+                "boxes, scores and class_ids are of one length, "
+                f"got {count}, {len(self.scores)} and {len(self.class_ids)}"
             )
         if not np.isfinite(self.boxes).all():
             raise ValueError("boxes hold NaN or infinite coordinates")
         if count and (self.boxes[:, 2:] < self.boxes[:, :2]).any():
-            raise ValueError(
-                "boxes are (left, top, right, bottom): one has its right or bottom before its left or top"
-            )
+            raise ValueError("boxes are (left, top, right, bottom): one has its right or bottom before its left or top")
         if count and not ((self.scores >= 0) & (self.scores <= 1)).all():
             raise ValueError("scores lie in 0..1")
         if count and not ((self.class_ids >= 0) & (self.class_ids < len(self.class_names))).all():

@@ -8,7 +8,7 @@ from typing import Literal
 from flowra.type.named import UnknownType
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf, UnionOf
-from flowra.type.value.media import DetectionsType, Embedding, Image, MediaType, Tensor, _AnyImage, _Mask
+from flowra.type.value.media import AnyImageType, DetectionsType, Embedding, Image, MaskType, MediaType, Tensor
 from flowra.type.value.python import PythonObject
 from flowra.type.value.scalar import (
     JSON,
@@ -57,11 +57,7 @@ def fit(source: ValueType, target: ValueType) -> Fit:
         return fit(source.item if isinstance(source, OptionalOf) else source, target.item)
     if isinstance(source, OptionalOf):
         inner = fit(source.item, target)
-        return (
-            inner
-            if inner.kind == "refused"
-            else Fit("converts", "refused when it arrives if it is nothing (null)")
-        )
+        return inner if inner.kind == "refused" else Fit("converts", "refused when it arrives if it is nothing (null)")
     if isinstance(source, ListOf) and isinstance(target, ListOf):
         return _list(source, target)
     if isinstance(source, MediaType) or isinstance(target, MediaType):
@@ -129,11 +125,7 @@ def _choice(source: Choice, target: ValueType) -> Fit:
         common = set(source.values) & set(target.values)
         if common == set(source.values):
             return _FITS
-        return (
-            Fit("converts", "checked when it arrives")
-            if common
-            else Fit("refused", "they have no choice in common")
-        )
+        return Fit("converts", "checked when it arrives") if common else Fit("refused", "they have no choice in common")
     if all(target.accepts_literal(value) is None for value in source.values):
         return _FITS
     return Fit("refused", f"{target} takes no {source}")
@@ -159,21 +151,21 @@ def _media(source: ValueType, target: ValueType) -> Fit:
     refused = Fit("refused", f"{target} takes no {source}")
     if isinstance(source, (File, String)):
         return Fit("converts", "the file is read") if target.reads_files else refused
-    if isinstance(source, Bytes) and isinstance(target, _AnyImage):
+    if isinstance(source, Bytes) and isinstance(target, AnyImageType):
         return Fit("converts", "the bytes are decoded")
     if isinstance(source, ListOf):
         return Fit("refused", f"{target} takes one value, not a list")
     if isinstance(target, ListOf):
         return Fit("refused", f"{target} takes a list; write a list of links: [link]")
-    if isinstance(source, _AnyImage) and isinstance(target, _AnyImage):
+    if isinstance(source, AnyImageType) and isinstance(target, AnyImageType):
         return _image(source, target)
-    if isinstance(source, _Mask) and isinstance(target, _AnyImage):
+    if isinstance(source, MaskType) and isinstance(target, AnyImageType):
         return Fit("converts", "the mask becomes a grey picture of 0 and 255")
-    if isinstance(source, _AnyImage) and isinstance(target, _Mask):
+    if isinstance(source, AnyImageType) and isinstance(target, MaskType):
         return Fit("converts", "only a picture of 0 and its largest value passes as a mask")
-    if isinstance(target, Tensor) and isinstance(source, (_AnyImage, _Mask, Embedding, Tensor)):
+    if isinstance(target, Tensor) and isinstance(source, (AnyImageType, MaskType, Embedding, Tensor)):
         return _FITS if target == Tensor() else Fit("converts", "shape and dtype are checked when it arrives")
-    if isinstance(source, (Tensor, Embedding)) and isinstance(target, (_AnyImage, _Mask, Embedding)):
+    if isinstance(source, (Tensor, Embedding)) and isinstance(target, (AnyImageType, MaskType, Embedding)):
         return Fit("converts", "shape and dtype are checked when it arrives")
     if isinstance(source, DetectionsType) and isinstance(target, JSON):
         return Fit("converts", "the detections become plain data")
@@ -192,13 +184,9 @@ def _image(source: ValueType, target: ValueType) -> Fit:
         low, high = getattr(target, f"min_{axis}"), getattr(target, f"max_{axis}")
         at_least, at_most = getattr(known, f"min_{axis}"), getattr(known, f"max_{axis}")
         if low is not None and at_most is not None and at_most < low:
-            return Fit(
-                "refused", f"its {axis} is at most {at_most} px, and {target} asks for at least {low} px"
-            )
+            return Fit("refused", f"its {axis} is at most {at_most} px, and {target} asks for at least {low} px")
         if high is not None and at_least is not None and at_least > high:
-            return Fit(
-                "refused", f"its {axis} is at least {at_least} px, and {target} asks for at most {high} px"
-            )
+            return Fit("refused", f"its {axis} is at least {at_least} px, and {target} asks for at most {high} px")
     changes = [
         f"to {wanted}"
         for name in ("mode", "dtype")
@@ -206,7 +194,5 @@ def _image(source: ValueType, target: ValueType) -> Fit:
     ]
     if changes:
         return Fit("converts", f"the picture is converted {' and '.join(changes)}")
-    sized = any(
-        getattr(target, name) is not None for name in ("min_width", "max_width", "min_height", "max_height")
-    )
+    sized = any(getattr(target, name) is not None for name in ("min_width", "max_width", "min_height", "max_height"))
     return Fit("converts", "the size is checked when it arrives") if sized else _FITS

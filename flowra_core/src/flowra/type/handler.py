@@ -87,7 +87,7 @@ def pack_value_type(name: str) -> type[ValueType] | None:
     manager = default_manager()
     for pack, entry in manager.entries("value_types"):
         if entry.name == name and entry.type:
-            loaded = manager.load(entry.type)
+            loaded = manager.load(entry.type, pack)
             if not (isinstance(loaded, type) and issubclass(loaded, ValueType)):
                 raise PluginError(
                     f"{entry.type} is no value type",
@@ -110,9 +110,7 @@ def summarize(value: Any, value_type: ValueType) -> str:
             inside = ", ".join(summarize(each, item) for each in value[:3])
             return f"{len(value)} items: {inside}" + (", …" if len(value) > 3 else "")
         return short(value)
-    except (
-        Exception
-    ) as error:  # the description of a broken value must not hide the error that is being reported
+    except Exception as error:  # noqa: BLE001  the description of a broken value must not hide the error that is being reported
         return f"{type(value).__name__} (can't be described: {type(error).__name__})"
 
 
@@ -130,7 +128,7 @@ def _cache(manager: PluginManager) -> dict[str, ValueHandler[Any]]:
 def _load_handler(manager: PluginManager, name: str) -> ValueHandler[Any]:
     for pack, entry in manager.entries("value_types"):
         if entry.name == name and entry.handler:
-            handler = manager.load(entry.handler)
+            handler = manager.load(entry.handler, pack)
             made = handler() if isinstance(handler, type) else handler
             if not isinstance(made, ValueHandler):
                 raise PluginError(
@@ -151,7 +149,5 @@ def _load_handler(manager: PluginManager, name: str) -> ValueHandler[Any]:
         )
     raise PluginError(
         f"{name} values need a pack that handles them, and none is installed",
-        fix=f"pip install {distribution}"
-        if distribution
-        else "install the pack that contributes the value type",
+        fix=f"pip install {distribution}" if distribution else "install the pack that contributes the value type",
     )

@@ -21,8 +21,8 @@ def _kinds() -> dict[str, type[ValueType]]:
         scalar.Anything, scalar.Boolean, scalar.Integer, scalar.Float, scalar.String, scalar.Choice, scalar.JSON,
         scalar.Bytes, scalar.File, scalar.Folder,
         containers.ListOf, containers.OptionalOf, containers.UnionOf,
-        media._AnyImage, media.Image, media._Mask, media.Tensor, media.Embedding, media.DetectionsType, media.Audio,
-        media.Video, media.Mesh, media.PointCloud,
+        media.AnyImageType, media.Image, media.MaskType, media.Tensor, media.Embedding, media.DetectionsType,
+        media.Audio, media.Video, media.Mesh, media.PointCloud,
         PythonObject,
     ]  # fmt: skip
     return {cls.kind: cls for cls in classes}

@@ -40,16 +40,14 @@ class RunContext:
     Attributes:
         run_id: The run's id.
         node_id: The node's id in the graph.
-        output_dir: Folder for the files that the run writes for people; relative paths of nodes that save are taken
-            from here. It exists.
     """
 
-    __slots__ = ("_services", "_temporary", "node_id", "output_dir", "run_id")
+    __slots__ = ("_output_dir", "_services", "_temporary", "node_id", "run_id")
 
     def __init__(self, run_id: str, node_id: str, output_dir: Path, services: RunServices) -> None:
         self.run_id = run_id
         self.node_id = node_id
-        self.output_dir = output_dir
+        self._output_dir = output_dir
         self._services = services
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
 
@@ -79,6 +77,12 @@ class RunContext:
         """Raise `NodeCancelledError` if the run was cancelled. Call it in long loops."""
         if self._services.cancelled():
             raise NodeCancelledError(f"node {self.node_id} was cancelled")
+
+    @property
+    def output_dir(self) -> Path:
+        """The folder for the files that the run writes for people; relative paths of nodes that save start here."""
+        self._output_dir.mkdir(parents=True, exist_ok=True)
+        return self._output_dir
 
     @property
     def temporary_dir(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class ValueType:
 
         Called when a graph is checked, so it must not need the pack that handles the values.
         """
-        return reason_of(lambda: self._validator().validate_python(value))
+        return reason_of(lambda: _validator_of(self).validate_python(value))
 
     def parameters(self) -> dict[str, Any]:
         """Return the constraints that differ from the unconstrained type, by name."""
@@ -78,10 +79,12 @@ class ValueType:
             return OptionalOf(self)
         return UnionOf((self, value_type_of(other)))
 
-    def _validator(self) -> SchemaValidator:
-        from pydantic_core import SchemaValidator
 
-        return SchemaValidator(self.core_schema())
+@lru_cache(maxsize=1024)
+def _validator_of(value_type: ValueType) -> SchemaValidator:
+    from pydantic_core import SchemaValidator
+
+    return SchemaValidator(value_type.core_schema())
 
 
 def reason_of(validate: Callable[[], object]) -> str | None:
@@ -156,8 +159,4 @@ def _hashable(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return (
-        "×".join("?" if item is None else str(item) for item in value)
-        if isinstance(value, tuple)
-        else str(value)
-    )
+    return "×".join("?" if item is None else str(item) for item in value) if isinstance(value, tuple) else str(value)

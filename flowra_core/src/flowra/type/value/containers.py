@@ -146,9 +146,7 @@ class UnionOf(ValueType):
         """Whether a text literal is a path: only if no member takes plain text."""
         from flowra.type.value.scalar import String
 
-        return any(item.reads_files for item in self.items) and not any(
-            isinstance(item, String) for item in self.items
-        )
+        return any(item.reads_files for item in self.items) and not any(isinstance(item, String) for item in self.items)
 
     def core_schema(self) -> CoreSchema:
         """Return a schema that tries the members in order."""

@@ -11,18 +11,19 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from flowra.type.value.base import ValueType, short
-from flowra.type.value.scalar import is_url
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 __all__ = [
     "AnyImage",
+    "AnyImageType",
     "Audio",
     "DetectionsType",
     "Embedding",
     "Image",
     "Mask",
+    "MaskType",
     "MediaType",
     "Mesh",
     "PointCloud",
@@ -70,7 +71,7 @@ class MediaType(ValueType):
 
     def json_schema(self) -> dict[str, Any]:
         """Return the schema of the literals that may stand for a value."""
-        names = {str: "string", list: "array", dict: "object"}
+        names: dict[type, str] = {str: "string", list: "array", dict: "object"}
         kinds = [names[literal] for literal in self.literals]
         schema: dict[str, Any] = {
             "type": kinds[0] if len(kinds) == 1 else kinds,
@@ -82,7 +83,7 @@ class MediaType(ValueType):
 
 
 @dataclass(frozen=True)
-class _AnyImage(MediaType):
+class AnyImageType(MediaType):
     """A picture of any mode and size.
 
     As a value: a numpy array, H×W (grey), H×W×3 (RGB) or H×W×4 (RGB and straight alpha); `uint8` 0..255, `uint16`
@@ -93,13 +94,14 @@ class _AnyImage(MediaType):
     kind: ClassVar[str] = "AnyImage"
     handled_as: ClassVar[str] = "AnyImage"
     words: ClassVar[str] = (
-        "picture: array H×W (grey), H×W×3 (RGB) or H×W×4 (RGBA, straight alpha); uint8 0..255, uint16 0..65535 or float32 0..1"
+        "picture: array H×W (grey), H×W×3 (RGB) or H×W×4 (RGBA, straight alpha); "
+        "uint8 0..255, uint16 0..65535 or float32 0..1"
     )
     reads_files: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
-class Image(_AnyImage):
+class Image(AnyImageType):
     """A picture with constraints; what doesn't meet `mode` and `dtype` is converted, the size must fit.
 
     Args:
@@ -129,7 +131,7 @@ class Image(_AnyImage):
 
 
 @dataclass(frozen=True)
-class _Mask(MediaType):
+class MaskType(MediaType):
     """Which pixels belong to something: an H×W array of booleans.
 
     A port also takes grey pictures that hold nothing but 0 and their largest value.
@@ -221,9 +223,7 @@ class Mesh(MediaType):
 
     kind: ClassVar[str] = "Mesh"
     handled_as: ClassVar[str] = "Mesh"
-    words: ClassVar[str] = (
-        "triangle mesh: vertices (N×3 float32, metres, y up, right-handed), faces (M×3 int)"
-    )
+    words: ClassVar[str] = "triangle mesh: vertices (N×3 float32, metres, y up, right-handed), faces (M×3 int)"
     reads_files: ClassVar[bool] = True
 
 
@@ -233,22 +233,21 @@ class PointCloud(MediaType):
 
     kind: ClassVar[str] = "PointCloud"
     handled_as: ClassVar[str] = "PointCloud"
-    words: ClassVar[str] = (
-        "points (N×3 float32, metres, y up, right-handed), optional colours (N×3 uint8 RGB)"
-    )
+    words: ClassVar[str] = "points (N×3 float32, metres, y up, right-handed), optional colours (N×3 uint8 RGB)"
     reads_files: ClassVar[bool] = True
 
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import numpy as np
     from numpy.typing import NDArray
-    from typing_extensions import TypeAlias
 
     # What a node author's type checker is to see where the value is used: the array itself.
     AnyImage: TypeAlias = NDArray[Any]
     Mask: TypeAlias = NDArray[np.bool_]
 else:
-    AnyImage = _AnyImage
-    Mask = _Mask
+    AnyImage = AnyImageType
+    Mask = MaskType
     AnyImage.__name__ = AnyImage.__qualname__ = "AnyImage"
     Mask.__name__ = Mask.__qualname__ = "Mask"

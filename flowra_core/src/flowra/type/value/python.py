@@ -1,4 +1,4 @@
-"""Values of an ordinary Python class: pydantic models, dataclasses, typed dictionaries, enumerations …"""
+"""Values of an ordinary Python class: pydantic models, dataclasses, typed dictionaries."""
 
 from __future__ import annotations
 

@@ -284,9 +284,7 @@ class File(ValueType):
             raise ValueError("takes a path, not an address on the network")
         path = _as_path(value, absolute=self.exists)
         if self.extensions and path.suffix.lower() not in self.extensions:
-            raise ValueError(
-                f"takes {', '.join(self.extensions)}, got {path.suffix or 'no ending'} ({path.name})"
-            )
+            raise ValueError(f"takes {', '.join(self.extensions)}, got {path.suffix or 'no ending'} ({path.name})")
         return path
 
     def accepts_literal(self, value: Any) -> str | None:
@@ -325,9 +323,7 @@ class Folder(ValueType):
     def _check(self, value: Any) -> Path:
         path = _as_path(value, absolute=self.exists)
         if self.exists and not path.is_dir():
-            raise ValueError(
-                f"is a file, not a folder: {path}" if path.exists() else f"no such folder: {path}"
-            )
+            raise ValueError(f"is a file, not a folder: {path}" if path.exists() else f"no such folder: {path}")
         return path
 
     def accepts_literal(self, value: Any) -> str | None:

@@ -1,0 +1,1 @@
+"""The command `flowra`: one module a command, loaded when it is called."""

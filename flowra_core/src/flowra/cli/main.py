@@ -1,0 +1,135 @@
+"""The command `flowra`.
+
+Its own commands and those of packs are listed by name; the module behind one is imported when it is called, so that
+`flowra --help` costs little however many packs are installed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from flowra.cli.errors import show_error, show_unexpected
+from flowra.exceptions import FlowraError, PluginError, UsageError
+
+__all__ = ["cli", "main"]
+
+#: The commands of the core: the module whose `command` it is, and its line in the help.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "completion": ("flowra.cli.completion", "Print the completion script of a shell."),
+    "graph": ("flowra.cli.graph", "Check, draw and describe graph files."),
+    "node": ("flowra.cli.node", "List and describe node types."),
+    "pack": ("flowra.cli.pack", "List, describe and examine installed packs."),
+    "project": ("flowra.cli.project", "Work on a node pack's source tree."),
+    "run": ("flowra.cli.run", "Run a graph."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*COMMANDS, *_pack_commands()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            from importlib import import_module
+
+            command = import_module(COMMANDS[cmd_name][0]).command
+        elif cmd_name in (contributed := _pack_commands()):
+            from flowra.plugin.manager import default_manager
+
+            command = default_manager().load(contributed[cmd_name][0])
+        else:
+            return None
+        if not isinstance(command, click.Command):
+            raise PluginError(f"the command {cmd_name} is no click command, but {type(command).__name__}")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            raise UsageError(
+                f"there is no command {args[0]!r}",
+                fix=f"did you mean flowra {near[0]}?" if near else "flowra --help lists the commands",
+            ) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        contributed = _pack_commands()
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in sorted(COMMANDS.items())])
+        if contributed:
+            with formatter.section("Commands of packs"):
+                formatter.write_dl([(name, summary) for name, (_, summary) in sorted(contributed.items())])
+
+
+def _pack_commands() -> dict[str, tuple[str, str]]:
+    """Return the commands that packs contribute: target and summary by name; the core's own names stay its own."""
+    from flowra.plugin.manager import default_manager
+
+    return {
+        entry.name: (entry.target, entry.summary)
+        for _, entry in default_manager().entries("commands")
+        if entry.name not in COMMANDS
+    }
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from flowra import __version__
+
+        click.echo(f"flowra {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
+def cli() -> None:
+    """Run graphs of typed nodes over images, audio, video and 3D, and make the packs that contribute the nodes."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and exit: 0 fine, 2 usage, 3 invalid graph or pack, 4 a node failed, 130 interrupted."""
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(args))
+
+
+def _run(args: list[str]) -> int:
+    verbose = "-v" in args or "--verbose" in args
+    try:
+        result = cli.main(args, prog_name="flowra", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except FlowraError as error:
+        show_error(error, verbose=verbose)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has left; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:  # noqa: BLE001  the last place where a mistake of ours can be said in words
+        show_unexpected(error, verbose=verbose)
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Where the output goes to a file or a pipe: a plain line for each thing that matters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowra.cli.run_view.view import RunView, duration
+from flowra.execute.session import events
+
+if TYPE_CHECKING:
+    from flowra.execute.session.events import Event
+
+__all__ = ["PlainView"]
+
+
+class PlainView(RunView):
+    """Prints a line when a node starts, logs, ends or is left out."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        super().__init__(verbose=verbose)
+        self._done = 0
+        self._nodes = 0
+
+    def observe(self, event: Event) -> None:
+        """Print an event, if it is one that people want in a log."""
+        if isinstance(event, events.Planned):
+            self._nodes = event.nodes
+            self.say(f"{event.graph}: {event.nodes} nodes, run {event.run}")
+        elif isinstance(event, events.NodeSucceeded):
+            self._done += 1
+            described = ", ".join(f"{port}: {text}" for port, text in event.outputs.items())
+            self.say(f"[{self._done}/{self._nodes}] {event.node}  {duration(event.seconds)}  {described}".rstrip())
+        elif isinstance(event, events.NodeFailed):
+            self.say(f"{event.node} failed: {event.error['why'] or event.error['what']}".partition("\n")[0])
+        elif isinstance(event, events.NodeSkipped):
+            self.say(f"{event.node} not run: {event.reason}")
+        elif isinstance(event, events.Preview):
+            self.say(f"{event.node}: {event.title + ': ' if event.title else ''}{event.summary}")
+        elif isinstance(event, events.Log) and (event.level != "debug" or self.verbose):
+            level = "" if event.level == "info" else f"{event.level}: "
+            self.say(f"{event.node + ': ' if event.node else ''}{level}{event.text}")
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        click.echo(text)

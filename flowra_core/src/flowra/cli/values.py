@@ -1,0 +1,116 @@
+"""Values from a command line: `NAME=VALUE`, with VALUE read as the port's type says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from flowra.dag.catalog import NodeCatalog
+from flowra.dag.graph import Graph
+from flowra.dag.graph.names import subgraph_name
+from flowra.dag.plan.interface import input_port
+from flowra.dag.port import Port
+from flowra.exceptions import PluginError, UsageError
+from flowra.type.value.base import ValueType
+from flowra.type.value.containers import ListOf, OptionalOf
+
+__all__ = ["apply_settings", "input_values", "parse_value"]
+
+
+def parse_value(text: str, port: Port) -> Any:
+    """Return what a text on the command line means for a port.
+
+    Where the port takes text or paths, the text is taken as it is; everywhere else it is read as JSON first, so that
+    `640`, `true`, `null` and `[1, 2]` mean what they say. What fits neither way is returned as text, and the check of
+    the graph says what is wrong with it.
+    """
+    readings: list[Any] = [text]
+    try:
+        as_json = json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        readings.insert(1 if _prefers_text(port.value_type) else 0, as_json)
+    return next((value for value in readings if port.reason_against(value) is None), text)
+
+
+def _prefers_text(value_type: ValueType) -> bool:
+    inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
+    return inner.accepts_literal("text") is None
+
+
+def input_values(graph: Graph, given: Iterable[str]) -> dict[str, Any]:
+    """Return the graph inputs that `--input NAME=VALUE` gives; one that takes a list may be given several times.
+
+    Raises:
+        UsageError: One is not of that form, or a name is given twice.
+    """
+    values: dict[str, Any] = {}
+    for item in given:
+        name, text = _split(item, "--input NAME=VALUE")
+        declared = graph.inputs.get(name)
+        if declared is None:
+            values[name] = text  # planning says which inputs there are
+            continue
+        port = input_port(declared)
+        if isinstance(port.value_type, ListOf) and port.reason_against(parse_value(text, port)) is not None:
+            item_port = Port(name, port.value_type.item, port.component)
+            values.setdefault(name, []).append(parse_value(text, item_port))
+            continue
+        if name in values:
+            raise UsageError(f"the input {name} is given twice", where=f"--input {item}")
+        values[name] = parse_value(text, port)
+    return values
+
+
+def apply_settings(graph: Graph, settings: Iterable[str], catalog: NodeCatalog) -> Graph:
+    """Return the graph with the ports that `--set NODE.PORT=VALUE` names set to literals; links there are replaced.
+
+    Raises:
+        UsageError: One is not of that form, or there is no such node or port.
+    """
+    graph = graph.copy()
+    for item in settings:
+        place, text = _split(item, "--set NODE.PORT=VALUE")
+        node_id, dot, port_name = place.partition(".")
+        if not dot or not port_name:
+            raise UsageError(f"{place!r} names no port", where=f"--set {item}", fix="write --set NODE.PORT=VALUE")
+        node = graph.nodes.get(node_id)
+        if node is None:
+            known = ", ".join(list(graph.nodes)[:8]) or "none"
+            raise UsageError(f"the graph has no node {node_id!r}", where=f"--set {item}", fix=f"its nodes: {known}")
+        ports = _ports(graph, node_id, catalog)
+        if ports is None:
+            continue  # the type is not known; planning says so, with all other mistakes
+        inputs, init = ports
+        if port_name in inputs:
+            node.inputs[port_name] = parse_value(text, inputs[port_name])
+        elif port_name in init:
+            node.init[port_name] = parse_value(text, init[port_name])
+        else:
+            known = ", ".join([*inputs, *init]) or "none"
+            raise UsageError(
+                f"{node_id} ({node.type}) has no port {port_name!r}", where=f"--set {item}", fix=f"its ports: {known}"
+            )
+    return graph
+
+
+def _ports(graph: Graph, node_id: str, catalog: NodeCatalog) -> tuple[dict[str, Port], dict[str, Port]] | None:
+    node = graph.nodes[node_id]
+    name = subgraph_name(node.type)
+    if name is not None:
+        inner = graph.subgraphs.get(name)
+        return ({each.name: input_port(each) for each in inner.inputs.values()}, {}) if inner is not None else None
+    try:
+        description = catalog.describe(node.type)
+    except PluginError:
+        return None
+    return {port.name: port for port in description.inputs}, {port.name: port for port in description.init}
+
+
+def _split(item: str, form: str) -> tuple[str, str]:
+    name, equals, text = item.partition("=")
+    if not equals or not name:
+        raise UsageError(f"{item!r} is not of the form {form}")
+    return name, text

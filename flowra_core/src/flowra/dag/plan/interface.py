@@ -1,0 +1,100 @@
+"""What a node of a graph looks like from outside: a node class, or a subgraph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flowra.dag.catalog import NodeCatalog
+from flowra.dag.description import NodeDescription
+from flowra.dag.graph import MISSING, Graph, GraphInput, GraphNode
+from flowra.dag.graph.names import subgraph_name
+from flowra.dag.graph.scope import Scope
+from flowra.dag.plan.migration import Migrated, migrated
+from flowra.dag.port import Port
+from flowra.exceptions import PluginError
+from flowra.type.component_type import REQUIRED, component_for
+from flowra.type.named import value_type_from_json
+from flowra.type.value.base import ValueType
+from flowra.type.value.scalar import Anything
+
+__all__ = ["Interfaces", "input_port"]
+
+
+@dataclass
+class Interfaces:
+    """Looks up what nodes look like, each type and subgraph once.
+
+    Attributes:
+        catalog: The node types at hand.
+        errors: The types that can't be had, with the reason; they are looked up once, however many nodes have them.
+    """
+
+    catalog: NodeCatalog
+    errors: dict[str, PluginError] = field(default_factory=dict)
+    _subgraphs: dict[int, NodeDescription] = field(default_factory=dict)
+
+    def of(self, node: GraphNode, scope: Scope) -> NodeDescription | None:
+        """Return what a node looks like, or None if its type can't be had (`errors` then says why)."""
+        name = subgraph_name(node.type)
+        if name is not None:
+            inner = scope.find(name)
+            return None if inner is None else self._subgraph(node.type, inner)
+        if node.type in self.errors:
+            return None
+        try:
+            return self.catalog.describe(node.type)
+        except PluginError as error:
+            self.errors[node.type] = error
+            return None
+
+    def migrated(self, node: GraphNode, description: NodeDescription) -> Migrated:
+        """Return a node's arguments as its installed version takes them; raises PluginError where that can't be."""
+        return migrated(node, description, self.catalog)
+
+    def output_type(self, node: GraphNode, port: str, scope: Scope) -> ValueType | None:
+        """Return the type of an output, or None if node or port can't be had."""
+        description = self.of(node, scope)
+        if description is None:
+            return None
+        found = description.output(self.renamed_output(node, port, description))
+        return found.value_type if found is not None else None
+
+    def renamed_output(self, node: GraphNode, port: str, description: NodeDescription) -> str:
+        """Return the present name of an output that a graph may name as an earlier version of the node did."""
+        if node.version is None or node.version == description.version:
+            return port
+        try:
+            return self.migrated(node, description).outputs.get(port, port)
+        except PluginError:
+            return port
+
+    def _subgraph(self, type_id: str, scope: Scope) -> NodeDescription:
+        # Subgraphs that contain themselves were refused before; the entry still ends any loop.
+        known = self._subgraphs.get(id(scope.graph))
+        if known is None:
+            inputs = tuple(input_port(each) for each in scope.graph.inputs.values())
+            self._subgraphs[id(scope.graph)] = NodeDescription(type_id, inputs=inputs)
+            known = NodeDescription(
+                type_id, summary=scope.graph.description, inputs=inputs, outputs=self._outputs(scope.graph, scope)
+            )
+            self._subgraphs[id(scope.graph)] = known
+        return known
+
+    def _outputs(self, graph: Graph, scope: Scope) -> tuple[Port, ...]:
+        ports = []
+        for name, link in graph.outputs.items():
+            source = graph.nodes.get(link.node)
+            value_type = self.output_type(source, link.port, scope) if source is not None else None
+            value_type = value_type if value_type is not None else Anything()
+            ports.append(Port(name, value_type, component_for(value_type)))
+        return tuple(ports)
+
+
+def input_port(declared: GraphInput) -> Port:
+    """Return a graph input as a port; a type that is not known counts as any."""
+    try:
+        value_type = value_type_from_json(declared.type)
+    except ValueError:
+        value_type = Anything()
+    default = REQUIRED if declared.default is MISSING else declared.default
+    return Port(declared.name, value_type, component_for(value_type), default, declared.description)

@@ -1,0 +1,137 @@
+"""The logical plan: a graph that was checked against the installed packs, without subgraphs, pruned to its targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flowra.dag.description import NodeDescription
+from flowra.dag.port import jsonable
+
+__all__ = ["Constant", "LogicalPlan", "NodeOutput", "PlannedNode"]
+
+
+class NodeOutput(NamedTuple):
+    """The output port of a planned node.
+
+    Attributes:
+        node: The node's id in the plan; nodes of a subgraph are `outer/inner`.
+        port: The output port's name.
+    """
+
+    node: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.port}"
+
+
+class Constant(NamedTuple):
+    """A literal in a list that also holds links."""
+
+    value: Any
+
+
+#: What a linked input holds: one output, or a list of outputs and literals, nested as the graph has it.
+Binding = NodeOutput | tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """A node that is to be run.
+
+    Attributes:
+        id: Its id in the plan.
+        description: What its class looks like.
+        init: The literal values of `InitArgs`.
+        literals: The literal values of `InputArgs`.
+        links: What the linked ports of `InputArgs` hold.
+    """
+
+    id: str
+    description: NodeDescription
+    init: Mapping[str, Any]
+    literals: Mapping[str, Any]
+    links: Mapping[str, Binding]
+
+    @property
+    def type(self) -> str:
+        """The node's type id."""
+        return self.description.type
+
+    def sources(self) -> Iterator[NodeOutput]:
+        """Yield each output that the node takes, in the order of its ports."""
+        for binding in self.links.values():
+            yield from outputs_in(binding)
+
+    def __str__(self) -> str:
+        parts = [f"{port} ← {_shown(binding)}" for port, binding in self.links.items()]
+        parts += [f"{port} = {_text(value)}" for port, value in (*self.literals.items(), *self.init.items())]
+        return f"{self.id}  {self.type}  {', '.join(parts)}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalPlan:
+    """What is to be run, in an order in which each node comes after those it takes values from.
+
+    Attributes:
+        name: The graph's name.
+        nodes: The nodes by id, in topological order.
+        outputs: The graph's outputs by name; those that lie outside the targets are left out.
+        folder: What relative paths in the graph were taken from.
+    """
+
+    name: str
+    nodes: Mapping[str, PlannedNode]
+    outputs: Mapping[str, NodeOutput]
+    folder: Path
+
+    def __str__(self) -> str:
+        """Return the plan as text: a line for each node, then the outputs."""
+        rows = [f"plan of {self.name or 'the graph'}: {len(self.nodes):,} nodes"]
+        rows += [f"  {node}" for node in self.nodes.values()]
+        rows += [f"  output {name} ← {source}" for name, source in self.outputs.items()]
+        return "\n".join(rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain data, for people and tools that look at it."""
+        return {
+            "name": self.name,
+            "nodes": [
+                {
+                    "id": node.id,
+                    "type": node.type,
+                    "init": {port: jsonable(value) for port, value in node.init.items()},
+                    "literals": {port: _text(value) for port, value in node.literals.items()},
+                    "links": {port: _shown(binding) for port, binding in node.links.items()},
+                }
+                for node in self.nodes.values()
+            ],
+            "outputs": {name: str(source) for name, source in self.outputs.items()},
+        }
+
+
+def outputs_in(binding: Any) -> Iterator[NodeOutput]:
+    """Yield each output in what a linked port holds."""
+    if isinstance(binding, NodeOutput):
+        yield binding
+    elif isinstance(binding, tuple) and not isinstance(binding, Constant):
+        for item in binding:
+            yield from outputs_in(item)
+
+
+def _shown(binding: Any) -> str:
+    if isinstance(binding, Constant):
+        return _text(binding.value)
+    if isinstance(binding, NodeOutput):
+        return str(binding)
+    return f"[{', '.join(map(_shown, binding))}]"
+
+
+def _text(value: Any, limit: int = 60) -> str:
+    if isinstance(value, (bool, int, float, str, list, dict, Path)) or value is None:
+        text = repr(str(value) if isinstance(value, Path) else value)
+        return text if len(text) <= limit else text[: limit - 1] + "…"
+    return type(value).__name__

@@ -1,0 +1,132 @@
+"""Makes the logical plan of a graph: checked, expanded, given its inputs, pruned to its targets, in order."""
+
+from __future__ import annotations
+
+import difflib
+from collections import deque
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flowra.dag.catalog import NodeCatalog
+from flowra.dag.graph import MISSING, Graph
+from flowra.dag.graph.scope import Scope
+from flowra.dag.plan.checks import check
+from flowra.dag.plan.expansion import expand
+from flowra.dag.plan.interface import Interfaces, input_port
+from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
+from flowra.exceptions import GraphInvalidError, Problem, UsageError
+
+__all__ = ["plan_graph"]
+
+
+def plan_graph(
+    graph: Graph,
+    catalog: NodeCatalog,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    targets: Iterable[str] = (),
+) -> LogicalPlan:
+    """Make the logical plan of a graph.
+
+    Args:
+        graph: The graph.
+        catalog: The node types at hand.
+        inputs: Values of the graph's inputs; relative paths in them are taken from the working directory.
+        targets: Ids of the nodes that are to be run, with all they need; all nodes if there are none.
+
+    Raises:
+        GraphInvalidError: The graph has mistakes, or an input is missing or can't be used; carries all of them.
+        UsageError: There is no such input or target.
+    """
+    given = dict(inputs or {})
+    problems = check(graph, catalog)
+    if not problems:
+        problems = _input_problems(graph, given)
+    if problems:
+        count = f"{len(problems):,} mistakes" if len(problems) > 1 else "a mistake"
+        raise GraphInvalidError(f"the graph {graph.name or '(without a name)'} has {count}", problems)
+    folder = graph.folder or Path.cwd()
+    nodes, outputs = expand(Scope(graph, (), None), Interfaces(catalog), folder, given)
+    wanted = _wanted(nodes, list(targets))
+    ordered = _in_order(nodes, wanted)
+    kept = {name: output for name, output in outputs.items() if output.node in wanted}
+    return LogicalPlan(graph.name, ordered, kept, folder)
+
+
+def _input_problems(graph: Graph, given: Mapping[str, Any]) -> list[Problem]:
+    for name in given:
+        if name not in graph.inputs:
+            near = difflib.get_close_matches(name, graph.inputs, n=1)
+            known = f"it has {', '.join(graph.inputs)}" if graph.inputs else "it has none"
+            raise UsageError(
+                f"the graph has no input {name!r}",
+                where=graph.name or None,
+                fix=f"did you mean {near[0]}?" if near else known,
+            )
+    problems = []
+    for name, declared in graph.inputs.items():
+        if name in given:
+            reason = input_port(declared).reason_against(given[name])
+            if reason:
+                problems.append(Problem(f"inputs.{name}", reason))
+        elif declared.default is MISSING:
+            about = f": {declared.description}" if declared.description else ""
+            problems.append(Problem(f"inputs.{name}", f"is not given{about}", f"--input {name}=VALUE"))
+    return problems
+
+
+def _wanted(nodes: Mapping[str, PlannedNode], targets: list[str]) -> set[str]:
+    """Return the ids of the targets and of all they need."""
+    if not targets:
+        return set(nodes)
+    pending: list[str] = []
+    for target in targets:
+        # A target that names a subgraph means all of its nodes.
+        inside = [target] if target in nodes else [node for node in nodes if node.startswith(f"{target}/")]
+        if not inside:
+            near = difflib.get_close_matches(target, nodes, n=1)
+            raise UsageError(
+                f"the graph has no node {target!r}",
+                fix=f"did you mean {near[0]}?" if near else "flowra graph show lists the nodes",
+            )
+        pending += inside
+    wanted: set[str] = set()
+    while pending:
+        node = pending.pop()
+        if node not in wanted:
+            wanted.add(node)
+            pending += [source.node for source in nodes[node].sources()]
+    return wanted
+
+
+def _in_order(nodes: Mapping[str, PlannedNode], wanted: set[str]) -> dict[str, PlannedNode]:
+    """Return the wanted nodes so that each comes after those it takes values from, otherwise as the graph has them."""
+    waiting = {node: len({source.node for source in nodes[node].sources()}) for node in nodes if node in wanted}
+    consumers: dict[str, list[str]] = {}
+    for node in waiting:
+        for source in dict.fromkeys(output.node for output in nodes[node].sources()):
+            consumers.setdefault(source, []).append(node)
+    ready = deque(node for node, count in waiting.items() if count == 0)
+    ordered: dict[str, PlannedNode] = {}
+    while ready:
+        node = ready.popleft()
+        ordered[node] = nodes[node]
+        for consumer in consumers.get(node, ()):
+            waiting[consumer] -= 1
+            if waiting[consumer] == 0:
+                ready.append(consumer)
+    return ordered
+
+
+def outputs_of(plan: LogicalPlan) -> dict[str, NodeOutput]:
+    """Return what a run of the plan gives back: the graph's outputs, or each output nobody takes where it has none."""
+    if plan.outputs:
+        return dict(plan.outputs)
+    taken = {source for node in plan.nodes.values() for source in node.sources()}
+    return {
+        str(output): output
+        for node in plan.nodes.values()
+        for port in node.description.outputs
+        if (output := NodeOutput(node.id, port.name)) not in taken
+    }

@@ -1,0 +1,1 @@
+"""Runs plans: executors, warm node instances, sessions, runs and their events."""

@@ -1,0 +1,130 @@
+"""Turns what went wrong in a node into an error for people: its own frame, its inputs, and what to do."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import flowra
+from flowra.dag.arguments import argument_problems
+from flowra.dag.description import NodeDescription
+from flowra.dag.plan.logical import PlannedNode
+from flowra.exceptions import FlowraError, NodeFailedError
+from flowra.type.handler import summarize
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+__all__ = ["failed", "invalid_arguments", "invalid_result"]
+
+_FLOWRA = str(Path(flowra.__file__).parent)
+_VERBOSE = "flowra run … -v shows the whole traceback"
+
+
+def failed(node: PlannedNode, error: BaseException, module: str, inputs: Mapping[str, Any]) -> NodeFailedError:
+    """Return the error for a node whose own code raised.
+
+    Args:
+        node: The node.
+        error: What it raised.
+        module: The module of its class; the frame shown is the deepest in that module's package.
+        inputs: Its inputs by port, as it got them.
+    """
+    if isinstance(error, FlowraError):
+        why, fix = "\n".join([error.what, *([error.why] if error.why else [])]), error.fix
+    else:
+        why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        fix = _fix_for(error)
+    place = _own_frame(error.__traceback__, module.partition(".")[0])
+    result = NodeFailedError(
+        f"node {node.id} failed",
+        node=node.id,
+        type=node.type,
+        where=f"{node.type}" + (f", {place}" if place else ""),
+        why=why,
+        fix=fix or _VERBOSE,
+        inputs=_summaries(inputs, node.description),
+        traceback=_own_traceback(error),
+    )
+    result.__cause__ = error
+    return result
+
+
+def invalid_arguments(
+    node: PlannedNode, error: ValidationError, inputs: Mapping[str, Any], role: str
+) -> NodeFailedError:
+    """Return the error for arguments that a node's class refused when they arrived; `role` is init or inputs."""
+    problems = argument_problems(error, role)
+    ports = [problem.place.split(".")[1] if "." in problem.place else problem.place for problem in problems]
+    givers = [f"{port} ← {node.links[port]}" for port in dict.fromkeys(ports) if port in node.links]
+    return NodeFailedError(
+        f"node {node.id} got {role} that it can't take",
+        node=node.id,
+        type=node.type,
+        where=f"{node.type}, {role} {', '.join(dict.fromkeys(ports))}" + (f" ({'; '.join(givers)})" if givers else ""),
+        why="\n".join(f"{port}: {problem.reason}" for port, problem in zip(ports, problems, strict=True)),
+        fix="correct the value, or the node that gives it",
+        inputs=_summaries(inputs, node.description),
+    )
+
+
+def invalid_result(node: PlannedNode, reason: str, inputs: Mapping[str, Any]) -> NodeFailedError:
+    """Return the error for a node whose `run` gave back something other than its `OutputArgs`."""
+    return NodeFailedError(
+        f"node {node.id} gave a result that is not what it declares",
+        node=node.id,
+        type=node.type,
+        where=f"{node.type}, outputs",
+        why=reason,
+        fix=f"correct {node.type}: its run returns self.OutputArgs(…)",
+        inputs=_summaries(inputs, node.description),
+    )
+
+
+def _fix_for(error: BaseException) -> str | None:
+    if isinstance(error, ValueError) and "read-only" in str(error):
+        return "inputs are shared with other nodes and read-only: work on a copy (image.copy())"
+    if isinstance(error, ModuleNotFoundError):
+        return f"install what it needs: pip install {error.name}" if error.name else None
+    if isinstance(error, MemoryError):
+        return "give the node smaller inputs, or the machine more memory"
+    return None
+
+
+def _summaries(inputs: Mapping[str, Any], description: NodeDescription) -> dict[str, str]:
+    types = {port.name: port.value_type for port in description.inputs}
+    return {name: summarize(value, types[name]) for name, value in inputs.items() if name in types}
+
+
+def _own_frame(trace: TracebackType | None, package: str) -> str | None:
+    """Return the deepest frame in the node's own package, else the deepest outside Flowra, in words."""
+    frames = [(frame, line) for frame, line in traceback.walk_tb(trace) if not _is_flowras(frame.f_code.co_filename)]
+    own = [each for each in frames if each[0].f_globals.get("__name__", "").partition(".")[0] == package]
+    if not (own or frames):
+        return None
+    frame, line = (own or frames)[-1]
+    code = traceback.extract_stack(frame, limit=1)[0]
+    source = traceback.FrameSummary(code.filename, line, code.name).line
+    return f"{_short_path(code.filename)}:{line} in {code.name}" + (f": {source}" if source else "")
+
+
+def _own_traceback(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and _is_flowras(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _is_flowras(filename: str) -> bool:
+    return filename.startswith(_FLOWRA)
+
+
+def _short_path(filename: str) -> str:
+    path = Path(filename)
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,6 @@
+"""Sessions, runs, and the events of a run."""
+
+from flowra.execute.session.run import Run
+from flowra.execute.session.session import Session
+
+__all__ = ["Run", "Session"]

@@ -1,0 +1,164 @@
+"""What happens in a run, as typed events.
+
+Observers get each event as it happens; `flowra run --json` prints each as one line. `to_json` gives plain data with
+the event's name under `event`.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+__all__ = [
+    "EVENTS",
+    "Event",
+    "Finished",
+    "Log",
+    "NodeFailed",
+    "NodeSkipped",
+    "NodeSucceeded",
+    "Planned",
+    "Preview",
+    "Progress",
+    "Queued",
+    "Started",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events.
+
+    Attributes:
+        run: The run's id.
+        time: When it happened, in seconds since 1970 (UTC).
+    """
+
+    name: ClassVar[str] = ""
+
+    run: str
+    time: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as plain data; bytes become base64 text."""
+        data: dict[str, Any] = {"event": self.name}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            data[each.name] = base64.b64encode(value).decode() if isinstance(value, bytes) else value
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Event):
+    """The graph was checked and planned."""
+
+    name: ClassVar[str] = "planned"
+
+    graph: str
+    nodes: int
+    output_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvent(Event):
+    """Base of the events of one node."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued(NodeEvent):
+    """A node is to be run and waits for its inputs."""
+
+    name: ClassVar[str] = "queued"
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started(NodeEvent):
+    """A node began to run."""
+
+    name: ClassVar[str] = "started"
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(NodeEvent):
+    """A node said how far it is: `done` of `total`, or a fraction where there is no total."""
+
+    name: ClassVar[str] = "progress"
+
+    done: float
+    total: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview(NodeEvent):
+    """A node showed a value: a line that describes it, and a small PNG where there is something to see."""
+
+    name: ClassVar[str] = "preview"
+
+    title: str
+    summary: str
+    png: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Log(NodeEvent):
+    """A node logged a line; `level` is debug, info, warning or error. An empty node is the run itself."""
+
+    name: ClassVar[str] = "log"
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSucceeded(NodeEvent):
+    """A node has run; `outputs` describes each output in a line."""
+
+    name: ClassVar[str] = "succeeded"
+
+    seconds: float
+    outputs: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFailed(NodeEvent):
+    """A node failed; `error` is the failure as plain data."""
+
+    name: ClassVar[str] = "failed"
+
+    error: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSkipped(NodeEvent):
+    """A node was not run: something before it failed, or the run was cancelled."""
+
+    name: ClassVar[str] = "skipped"
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(Event):
+    """The run ended as succeeded, failed or cancelled; `outputs` says what each output is or where it lies."""
+
+    name: ClassVar[str] = "finished"
+
+    status: str
+    seconds: float
+    outputs: dict[str, Any]
+
+
+EVENTS: dict[str, type[Event]] = {
+    cls.name: cls
+    for cls in (
+        Planned, Queued, Started, Progress, Preview, Log, NodeSucceeded, NodeFailed, NodeSkipped, Finished,
+    )
+}  # fmt: skip

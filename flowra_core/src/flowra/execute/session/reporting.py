@@ -1,0 +1,112 @@
+"""Makes events of what an executor reports, and hands them to the observers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flowra.exceptions import NodeFailedError
+from flowra.execute.control import RunControl
+from flowra.execute.session import events
+from flowra.type.annotations import value_type_of
+from flowra.type.handler import handler_for, summarize
+from flowra.type.value.base import ValueType
+from flowra.type.value.media import AnyImageType, MediaType
+from flowra.type.value.scalar import Anything
+
+__all__ = ["EventReporter", "Observer"]
+
+#: Something that is told each event of a run, in order.
+Observer = Callable[[events.Event], Any]
+
+#: The longest side of the pictures in preview events, in pixels.
+PREVIEW_SIZE = 512
+
+
+class EventReporter:
+    """Tells observers what happens in a run. An observer that raises is told nothing more, and the run goes on.
+
+    Attributes:
+        broken: What went wrong in each observer that raised.
+    """
+
+    def __init__(self, run_id: str, observers: Sequence[Observer], control: RunControl) -> None:
+        self._run_id = run_id
+        self._observers = list(observers)
+        self._control = control
+        self.broken: list[str] = []
+
+    def emit(self, event: events.Event) -> None:
+        """Hand an event to every observer."""
+        for observer in list(self._observers):
+            try:
+                observer(event)
+            except Exception as error:  # noqa: BLE001  whatever an observer does, the run goes on
+                self._observers.remove(observer)
+                name = getattr(observer, "__qualname__", type(observer).__qualname__)
+                self.broken.append(f"observer {name} failed and is told nothing more: {type(error).__name__}: {error}")
+                self.log("", self.broken[-1], "warning")
+
+    def planned(self, graph: str, nodes: int, output_dir: str) -> None:
+        """Report that the graph was planned."""
+        self.emit(events.Planned(self._run_id, time.time(), graph, nodes, output_dir))
+
+    def queued(self, node: str, type_id: str) -> None:
+        """Report that a node waits for its inputs."""
+        self.emit(events.Queued(self._run_id, time.time(), node, type_id))
+
+    def started(self, node: str, type_id: str) -> None:
+        """Report that a node runs."""
+        self.emit(events.Started(self._run_id, time.time(), node, type_id))
+
+    def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str]) -> None:
+        """Report that a node has run."""
+        self.emit(events.NodeSucceeded(self._run_id, time.time(), node, seconds, dict(outputs)))
+
+    def failed(self, node: str, error: NodeFailedError) -> None:
+        """Report that a node failed."""
+        self.emit(events.NodeFailed(self._run_id, time.time(), node, error.to_json()))
+
+    def not_run(self, node: str, reason: str) -> None:
+        """Report that a node won't run."""
+        self.emit(events.NodeSkipped(self._run_id, time.time(), node, reason))
+
+    def finished(self, status: str, seconds: float, outputs: dict[str, Any]) -> None:
+        """Report that the run ended."""
+        self.emit(events.Finished(self._run_id, time.time(), status, seconds, outputs))
+
+    def progress(self, node: str, done: float, total: float | None, text: str) -> None:
+        """Report how far a node is."""
+        self.emit(events.Progress(self._run_id, time.time(), node, done, total, text))
+
+    def log(self, node: str, text: str, level: str) -> None:
+        """Report a line that a node logged."""
+        self.emit(events.Log(self._run_id, time.time(), node, text, level))
+
+    def preview(self, node: str, value: Any, title: str) -> None:
+        """Report a value to look at, as a line and a small picture."""
+        value_type = _type_to_show(value)
+        png = None
+        if isinstance(value_type, MediaType):
+            try:
+                png = handler_for(value_type.handled_as).thumbnail(value, PREVIEW_SIZE)
+            except Exception as error:  # noqa: BLE001  a preview that can't be made is no reason for a node to fail
+                self.log(node, f"no preview of {title or 'the value'}: {type(error).__name__}: {error}", "warning")
+        self.emit(events.Preview(self._run_id, time.time(), node, title, summarize(value, value_type), png))
+
+    def cancelled(self) -> bool:
+        """Tell whether the run was cancelled."""
+        return self._control.cancelled
+
+
+def _type_to_show(value: Any) -> ValueType:
+    """Return the value type by which a value is shown, judged by the value itself."""
+    try:
+        return value_type_of(type(value))
+    except TypeError:
+        pass
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))):
+        return AnyImageType()
+    return Anything()

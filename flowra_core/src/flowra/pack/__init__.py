@@ -1,0 +1,1 @@
+"""Node packs as source trees and archives."""
