@@ -179,8 +179,11 @@ def test_refresh_looks_at_every_pack_again(site, cache, reads):
     install_pack(site, "good")
     settle()
     PluginManager.discover(cache_dir=cache)
-    PluginManager.discover(cache_dir=cache, refresh=True)
+    manager = PluginManager.discover(cache_dir=cache, refresh=True)
     assert reads == ["good", "good"]
+    install_pack(site, "more")
+    manager.refresh()
+    assert manager.node_types() == ("good/Blur", "more/Blur")
 
 
 def test_another_version_of_flowra_makes_its_own_index(site, cache, monkeypatch):

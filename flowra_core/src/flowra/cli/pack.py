@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING
 
 import click
 
+from flowra.cli.pack_text import WIDTH, cut, print_json, print_problem, print_table
 from flowra.exceptions import UsageError
-from flowra.plugin.contributions import KINDS
+from flowra.plugin.contributions import KINDS, Migration
 from flowra.plugin.manager import default_manager
+from flowra.plugin.nearest import nearest_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from flowra.plugin.contribution import Contribution
-    from flowra.plugin.import_cost import ImportCost
     from flowra.plugin.manager import PluginManager
-    from flowra.plugin.packs import Pack, PackProblem
+    from flowra.plugin.packs import Pack
 
 __all__ = ["command"]
-
-_WIDTH = 100
-_GAP = "  "
 
 
 @click.group("pack")
@@ -36,9 +33,13 @@ def command() -> None:
 def list_packs(as_json: bool) -> None:
     """List the installed packs, the unusable ones too."""
     manager = default_manager()
-    counts = [(pack, {kind: len(entries) for kind, entries in _contributed(manager, pack)}) for pack in manager.packs]
+    # Counted by kind over all packs at once: pack by pack would look through every contribution for each of them.
+    tally: Counter[tuple[Pack, str]] = Counter()
+    for kind in KINDS:
+        tally.update((pack, kind) for pack, _ in _entries(manager, kind))
+    counts = [(pack, {kind: tally[pack, kind] for kind in KINDS if tally[pack, kind]}) for pack in manager.packs]
     if as_json:
-        _print_json([{**pack.to_json(), "contributions": count} for pack, count in counts])
+        print_json([{**pack.to_json(), "contributions": count} for pack, count in counts])
         return
     if not counts:
         click.echo("no packs: install one, for example with  pip install flowra-image", err=True)
@@ -46,7 +47,7 @@ def list_packs(as_json: bool) -> None:
     rows = [
         (pack.id, pack.version, pack.status, str(count.get("nodes", 0)), pack.distribution) for pack, count in counts
     ]
-    _print_table(("PACK", "VERSION", "STATUS", "NODES", "DISTRIBUTION"), rows)
+    print_table(("PACK", "VERSION", "STATUS", "NODES", "DISTRIBUTION"), rows)
     ailing = [pack.id for pack in manager.packs if pack.problem is not None]
     if ailing:
         click.echo(f"\n{len(ailing)} to mend: `flowra pack doctor` says what and how", err=True)
@@ -62,7 +63,7 @@ def show(name: str, as_json: bool) -> None:
     contributed = dict(_contributed(manager, pack))
     if as_json:
         plain = {kind: [entry.to_json() for entry in entries] for kind, entries in contributed.items()}
-        _print_json({**pack.to_json(), "contributions": plain})
+        print_json({**pack.to_json(), "contributions": plain})
         return
     click.echo(click.style(pack.id, bold=True) + f"  {pack.status}")
     facts = {
@@ -75,12 +76,12 @@ def show(name: str, as_json: bool) -> None:
         click.echo(f"  {label + ':':<14}{text}")
     if pack.problem is not None:
         click.echo()
-        _print_problem(pack.problem)
+        print_problem(pack.problem)
     for kind, entries in contributed.items():
         click.echo(f"\n{click.style(kind.replace('_', ' '), bold=True)}")
         width = max(len(_title(entry)) for entry in entries)
         for entry in entries:
-            click.echo(_cut(f"  {_title(entry):<{width}}  {getattr(entry, 'summary', '')}".rstrip(), _WIDTH))
+            click.echo(cut(f"  {_title(entry):<{width}}  {getattr(entry, 'summary', '')}".rstrip(), WIDTH))
 
 
 @command.command("doctor")
@@ -90,28 +91,68 @@ def show(name: str, as_json: bool) -> None:
 def doctor(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     """Examine the installed packs, or only PACK: what is off, how to mend it, and what each costs to import.
 
-    Looks at every pack anew and imports all modules of its nodes, in a process of its own. Exits with 1 if something
+    Looks at every pack anew and imports the modules of all nodes, in processes of their own. Exits with 1 if something
     has to be mended.
     """
-    from flowra.plugin.import_cost import measure_import_cost
+    from flowra.cli.pack_doctor import examine
 
     manager = default_manager()
     manager.refresh()
-    packs = [_the_pack(manager, name) for name in names] or list(manager.packs)
-    costs = [_cost(manager, pack, measure_import_cost) for pack in packs]
-    problems = [
-        {"pack": pack.id, **problem}
-        for pack, cost in zip(packs, costs, strict=True)
-        for problem in _problems(manager, pack, cost)
-    ]
-    if not names:
-        problems += _disabling_nothing(manager)
+    chosen = [_the_pack(manager, name) for name in names]
+    findings = examine(manager, chosen or manager.packs)
+    problems = [problem for finding in findings for problem in finding.problems]
+    unknown = () if chosen else manager.unknown_disabled
+    fine = not problems and not unknown
     if as_json:
-        findings = [
-            {**pack.to_json(), "import_cost": cost.to_json() if cost else None}
-            for pack, cost in zip(packs, costs, strict=True)
-        ]
-        _print_json({"ok": not problems, "packs": findings, "problems": problems})
-    else:
-        _print_findings(packs, costs, problems)
-    context.exit(1 if problems else 0)
+        print_json(
+            {"ok": fine, "packs": [finding.to_json() for finding in findings], "unknown_disabled": list(unknown)}
+        )
+        context.exit(0 if fine else 1)
+    rows = [(finding.pack.id, finding.pack.version, finding.pack.status, *finding.costs()) for finding in findings]
+    if rows:
+        print_table(("PACK", "VERSION", "STATUS", "ENTRY", "NODES", "SLOWEST MODULE OF NODES"), rows)
+    for finding in findings:
+        for problem in finding.problems:
+            click.echo(f"\n{click.style(str(finding.pack), bold=True)}")
+            print_problem(problem)
+    for name in unknown:
+        click.echo(f"\n{name} is to be disabled, and no pack and no distribution of a pack has that name")
+    click.echo("\neverything is fine" if fine else f"\n{len(problems) + len(unknown)} to mend")
+    context.exit(0 if fine else 1)
+
+
+def _contributed(manager: PluginManager, pack: Pack) -> Iterator[tuple[str, list[Contribution]]]:
+    """Yield what a pack contributes and can be used, kind by kind."""
+    for kind in KINDS:
+        entries = [entry for owner, entry in _entries(manager, kind) if owner == pack]
+        if entries:
+            yield kind, entries
+
+
+def _entries(manager: PluginManager, kind: str) -> tuple[tuple[Pack, Contribution], ...]:
+    # `entries` has a signature for each kind, for callers that name one; here it may be any of them.
+    entries: tuple[tuple[Pack, Contribution], ...] = manager.entries(kind)  # type: ignore[call-overload]
+    return entries
+
+
+def _the_pack(manager: PluginManager, name: str) -> Pack:
+    """Return the one pack of an id or a distribution's name."""
+    packs = [pack for pack in manager.packs if name in {pack.id, pack.distribution}]
+    if len(packs) == 1:
+        return packs[0]
+    if not packs:
+        near = nearest_name(name, {text for pack in manager.packs for text in (pack.id, pack.distribution)})
+        fix = f"did you mean {near}?" if near else "`flowra pack list` shows the packs there are"
+        raise UsageError(f"there is no pack {name}", fix=fix)
+    raise UsageError(
+        f"{len(packs)} packs go by {name}",
+        why="; ".join(str(pack) for pack in packs),
+        fix="give the name of the distribution, or the pack's own id",
+    )
+
+
+def _title(entry: Contribution) -> str:
+    """Return what an entry is called in a list."""
+    if isinstance(entry, Migration):
+        return f"{entry.node} {entry.from_version} to {entry.from_version + 1}"
+    return str(getattr(entry, entry.unique_field or "name"))

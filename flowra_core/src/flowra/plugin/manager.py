@@ -44,6 +44,7 @@ class PluginManager:
 
     def __init__(self) -> None:
         self._discovery: Discovery | None = None
+        self._cache_dir: Path | None = None
         self._disabled: frozenset[str] = frozenset()
         self._registered: list[AvailablePack] = []
         self._view: PackView | None = None
@@ -61,10 +62,15 @@ class PluginManager:
         """
         manager = cls()
         manager._disabled = frozenset(map(canonical_name, disabled))
-        manager._discovery = Discovery(
-            lambda record: manager._is_disabled(record.id, record.distribution), cache_dir=cache_dir, refresh=refresh
-        )
+        manager._cache_dir = cache_dir
+        manager._discovery = manager._discover(refresh=refresh)
         return manager
+
+    def refresh(self) -> None:
+        """Look at every installed pack again, whatever the index says; registered packs stay."""
+        if self._discovery is not None:
+            self._discovery = self._discover(refresh=True)
+            self._view = None
 
     def register(self, plugin: object, pack_id: str) -> Pack:
         """Add a pack that is made in this process, as tests do.
@@ -218,6 +224,13 @@ class PluginManager:
             owners = (each for each in self._current_view().packs if each.module.partition(".")[0] == top)
             pack = next(owners, None)
         return load_target(target, pack)
+
+    def _discover(self, *, refresh: bool) -> Discovery:
+        return Discovery(
+            lambda record: self._is_disabled(record.id, record.distribution),
+            cache_dir=self._cache_dir,
+            refresh=refresh,
+        )
 
     def _is_disabled(self, pack_id: str, distribution: str) -> bool:
         return bool(self._disabled) and not self._disabled.isdisjoint(

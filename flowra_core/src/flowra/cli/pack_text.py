@@ -1,0 +1,50 @@
+"""How `flowra pack` puts its findings in text: tables and problems that fit a terminal."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowra.plugin.packs import PackProblem
+
+__all__ = ["WIDTH", "cut", "print_json", "print_problem", "print_table"]
+
+#: The most columns that a line takes.
+WIDTH = 100
+_GAP = "  "
+
+
+def print_json(data: Any) -> None:
+    """Print plain data as JSON."""
+    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under headings in aligned columns; where they don't fit, the widest columns are cut."""
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    while sum(widths) + len(_GAP) * (len(widths) - 1) > WIDTH:
+        widths[widths.index(max(widths))] -= 1
+    for number, row in enumerate((headings, *rows)):
+        cells = (f"{cut(cell, width):<{width}}" for cell, width in zip(row, widths, strict=True))
+        line = _GAP.join(cells).rstrip()
+        click.echo(click.style(line, bold=True) if number == 0 else line)
+
+
+def print_problem(problem: PackProblem) -> None:
+    """Print what is the matter with a pack, why, and how to mend it."""
+    for label, text in problem.to_json().items():
+        # Paths and commands stay whole, so that they can be copied.
+        lines = textwrap.wrap(text, WIDTH - 8, break_long_words=False, break_on_hyphens=False) or [""]
+        for number, line in enumerate(lines):
+            click.echo(f"  {label + ':' if number == 0 else '':<6}{line}")
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text cut to `width` characters."""
+    return text if len(text) <= width else text[: width - 1] + "…"
