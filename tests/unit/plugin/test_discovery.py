@@ -101,7 +101,9 @@ def test_an_interrupt_by_the_user_is_not_a_packs_error(site):
 
 def test_an_error_names_the_line_of_the_pack(site):
     folder = install_pack(site, "bad", plugin="x = 1\nraise OSError('disk')")
-    assert f"OSError: disk at {folder / 'plugin.py'}:2" in only_pack().problem.why
+    pack = only_pack()
+    assert f"OSError: disk at {folder / 'plugin.py'}:2" in pack.problem.why
+    assert pack.location == str(folder)
 
 
 def test_a_missing_dependency_is_named_with_the_command_that_brings_it(site):

@@ -57,7 +57,10 @@ def list_packs(as_json: bool) -> None:
 @click.argument("name", metavar="PACK")
 @click.option("--json", "as_json", is_flag=True, help="Print the description as JSON.")
 def show(name: str, as_json: bool) -> None:
-    """Describe PACK, an id or the name of a distribution: where it lies, its state, what it contributes."""
+    """Describe PACK: its state, what it contributes.
+
+    PACK is a pack's id, or the name of its distribution.
+    """
     manager = default_manager()
     pack = _the_pack(manager, name)
     contributed = dict(_contributed(manager, pack))
@@ -89,10 +92,10 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def doctor(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Examine the installed packs, or only PACK: what is off, how to mend it, and what each costs to import.
+    """Examine the installed packs, or only PACK.
 
-    Looks at every pack anew and imports the modules of all nodes, in processes of their own. Exits with 1 if something
-    has to be mended.
+    Shows what is off and how to mend it, and what each pack costs to import. Looks at every pack anew, and imports the
+    modules of all nodes in processes of their own. Exits with 1 if something has to be mended.
     """
     from flowra.cli.pack_doctor import examine
 

@@ -96,4 +96,6 @@ def _hidden_commands(manager: PluginManager, pack: Pack) -> Iterator[PackProblem
 
 
 def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.0f} ms"
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "<1 ms"

@@ -120,6 +120,7 @@ def read_pack(record: PackRecord) -> PackRecord:
             f"`{install_command(record.distribution, '--upgrade')}`",
         )
     try:
+        record = _located(record)
         return _read_code(record)
     except KeyboardInterrupt:
         raise
@@ -127,18 +128,19 @@ def read_pack(record: PackRecord) -> PackRecord:
         return _broken(record, error)
 
 
-def _read_code(record: PackRecord) -> PackRecord:
+def _located(record: PackRecord) -> PackRecord:
     from flowra.plugin.location import locate_package
 
     package = locate_package(record.module)
-    if package is None:
-        return _read_hooks(record)
-    record = replace(record, location=str(package), package=str(package))
-    path = package / MANIFEST_NAME
-    manifest = _manifest_that_counts(record, path) if path.is_file() else None
+    return record if package is None else replace(record, location=str(package), package=str(package))
+
+
+def _read_code(record: PackRecord) -> PackRecord:
+    path = Path(record.package, MANIFEST_NAME)
+    manifest = _manifest_that_counts(record, path) if record.package and path.is_file() else None
     if manifest is None:
         return _read_hooks(record)
-    stamps = stamp_sources(package) if record.editable else (stamp(str(path)),)
+    stamps = stamp_sources(path.parent) if record.editable else (stamp(str(path)),)
     contributions = _plain(manifest.contributions)
     return replace(record, state="ok", contributions=contributions, manifest=str(path), code_stamps=stamps)
 
