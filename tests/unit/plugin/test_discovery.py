@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -192,8 +193,23 @@ def test_another_tools_finder_that_fails_does_not_stop_discovery(site, monkeypat
             raise RuntimeError
 
     install_pack(site, "good")
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Failing])
+    monkeypatch.setattr(sys, "meta_path", [Failing, *sys.meta_path])
     assert_the_rest_works(PluginManager.discover())
+
+
+def test_a_current_folder_that_was_removed_stops_neither_discovery_nor_settings(tmp_path):
+    site = tmp_path / "site"
+    install_pack(site, "good")
+    program = f"""
+import os, sys
+sys.path.append({str(site)!r})
+folder = {str(tmp_path / "gone")!r}
+os.mkdir(folder); os.chdir(folder); os.rmdir(folder)
+from flowra.plugin import default_manager
+print(default_manager().node("good/Blur")[0])
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("pack good (flowra-good 0.3.0)\n", "")
 
 
 @pytest.mark.parametrize("pack_id", ["graph", "ä", "a.b", "x" * 201])

@@ -16,7 +16,7 @@ from flowra.plugin.nearest import nearest_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowra.plugin.contribution import Contribution
+    from flowra.plugin.contribution_base import Contribution
     from flowra.plugin.manager import PluginManager
     from flowra.plugin.packs import Pack
 
@@ -36,7 +36,7 @@ def list_packs(as_json: bool) -> None:
     # Counted by kind over all packs at once: pack by pack would look through every contribution for each of them.
     tally: Counter[tuple[Pack, str]] = Counter()
     for kind in KINDS:
-        tally.update((pack, kind) for pack, _ in _entries(manager, kind))
+        tally.update((pack, kind) for pack, _ in manager.entries(kind))
     counts = [(pack, {kind: tally[pack, kind] for kind in KINDS if tally[pack, kind]}) for pack in manager.packs]
     if as_json:
         print_json([{**pack.to_json(), "contributions": count} for pack, count in counts])
@@ -127,15 +127,9 @@ def doctor(context: click.Context, names: tuple[str, ...], as_json: bool) -> Non
 def _contributed(manager: PluginManager, pack: Pack) -> Iterator[tuple[str, list[Contribution]]]:
     """Yield what a pack contributes and can be used, kind by kind."""
     for kind in KINDS:
-        entries = [entry for owner, entry in _entries(manager, kind) if owner == pack]
+        entries = [entry for owner, entry in manager.entries(kind) if owner == pack]
         if entries:
             yield kind, entries
-
-
-def _entries(manager: PluginManager, kind: str) -> tuple[tuple[Pack, Contribution], ...]:
-    # `entries` has a signature for each kind, for callers that name one; here it may be any of them.
-    entries: tuple[tuple[Pack, Contribution], ...] = manager.entries(kind)  # type: ignore[call-overload]
-    return entries
 
 
 def _the_pack(manager: PluginManager, name: str) -> Pack:

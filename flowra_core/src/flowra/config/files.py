@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from flowra.exceptions import ConfigError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["find_project_file", "read_settings_table", "user_cache_dir", "user_file"]
 
@@ -31,8 +29,13 @@ def user_cache_dir() -> Path:
     return user_cache_path(_APPLICATION, appauthor=False)
 
 
-def find_project_file(start: Path) -> Path | None:
-    """Return the project's settings file, looked for from the folder `start` upwards."""
+def find_project_file(start: Path | None = None) -> Path | None:
+    """Return the project's settings file, looked for from `start`, or the current folder, upwards."""
+    if start is None:
+        try:
+            start = Path.cwd()
+        except OSError:
+            return None  # the current folder was removed: there is no project around it
     for folder in (start, *start.parents):
         own = folder / "flowra.toml"
         if own.is_file():

@@ -61,7 +61,7 @@ def load_settings(*, start: Path | None = None, environment: Mapping[str, str] |
         ConfigError: If a file can't be read, or a setting is unknown or has a value that it can't have.
     """
     values: dict[str, Any] = {}
-    for path in (user_file(), find_project_file(start if start is not None else Path.cwd())):
+    for path in (user_file(), find_project_file(start)):
         if path is not None:
             table = read_settings_table(path)
             values.update({name: _from_file(name, value, path) for name, value in table.items()})

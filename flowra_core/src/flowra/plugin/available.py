@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowra.plugin.conflicts import PACK_ID
-from flowra.plugin.contribution import Contribution
+from flowra.plugin.contribution_base import Contribution
 from flowra.plugin.contributions import KINDS, NodeEntry
 from flowra.plugin.packs import Pack, Status
 

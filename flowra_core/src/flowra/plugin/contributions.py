@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from flowra.exceptions import PluginError
-from flowra.plugin.contribution import Contribution
+from flowra.plugin.contribution_base import Contribution
 
 __all__ = [
     "KINDS",

@@ -16,7 +16,7 @@ from flowra.plugin.record import MANIFEST_NAME, PackRecord, State, stamp, stamp_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from flowra.plugin.contribution import Contribution
+    from flowra.plugin.contribution_base import Contribution
     from flowra.plugin.manifest import Manifest
 
 __all__ = ["RESERVED_PACK_IDS", "Discovery"]
@@ -103,7 +103,7 @@ def read_pack(record: PackRecord) -> PackRecord:
     Whatever the pack does, it becomes the record's state and problem.
     """
     from flowra.plugin.compatibility import fits
-    from flowra.plugin.contribution import NAME_PATTERN
+    from flowra.plugin.contribution_base import NAME_PATTERN
 
     record = replace(record, state="found", package="", problem=None, contributions={}, manifest="", code_stamps=())
     if not NAME_PATTERN.fullmatch(record.id) or record.id in RESERVED_PACK_IDS:

@@ -13,6 +13,7 @@ from flowra.plugin.mending import describe_error, install_command
 from flowra.plugin.names import canonical_name
 from flowra.plugin.packs import PackProblem
 from flowra.plugin.record import FileStamp, PackRecord, stamp
+from flowra.plugin.search_path import search_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,25 +54,28 @@ def find_packs() -> list[PackRecord]:
 
     Of a distribution that the search path holds twice, the first counts, as it does for imports.
     """
-    import importlib_metadata
-
     importlib.invalidate_caches()  # distributions may have come since Python last looked
     records: list[PackRecord] = []
     seen: set[str] = set()
-    distributions = iter(importlib_metadata.distributions())
-    while True:
-        try:
-            distribution = next(distributions, None)
-        except Exception:  # noqa: BLE001 - another tool's finder on sys.meta_path may fail; what it hides stays hidden
-            break
-        if distribution is None:
-            break
+    for distribution in _distributions():
         name = _name(distribution)
         if canonical_name(name) in seen:
             continue
         seen.add(canonical_name(name))
         records.extend(_packs_of(distribution, name))
     return records
+
+
+def _distributions() -> Iterator[_Distribution]:
+    import importlib_metadata
+
+    try:
+        yield from importlib_metadata.distributions()
+    except Exception:  # noqa: BLE001 - a finder of another tool may fail, or trip over an odd entry of sys.path
+        # Which finder it was can't be told, and those after it went unasked. What lies on the search path is found all
+        # the same; what the first ones told already comes twice, which the caller expects.
+        context: Any = importlib_metadata.DistributionFinder.Context  # typed in some of its versions only
+        yield from importlib_metadata.MetadataPathFinder.find_distributions(context(path=search_path()))
 
 
 def _packs_of(distribution: _Distribution, name: str) -> Iterator[PackRecord]:

@@ -14,7 +14,7 @@ import pluggy
 
 from flowra.exceptions import PluginError
 from flowra.plugin import hookspecs
-from flowra.plugin.contribution import Contribution
+from flowra.plugin.contribution_base import Contribution
 from flowra.plugin.contributions import KINDS, check_unique
 from flowra.plugin.markers import PROJECT
 from flowra.plugin.mending import describe_error, error_place

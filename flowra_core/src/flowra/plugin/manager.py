@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from flowra.exceptions import PluginError
 from flowra.plugin.available import AvailablePack
-from flowra.plugin.contribution import NAME_PATTERN
+from flowra.plugin.contribution_base import NAME_PATTERN
 from flowra.plugin.contributions import KINDS
 from flowra.plugin.discovery import RESERVED_PACK_IDS, Discovery
 from flowra.plugin.names import canonical_name
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flowra.plugin.conflicts import Conflict
-    from flowra.plugin.contribution import Contribution
+    from flowra.plugin.contribution_base import Contribution
     from flowra.plugin.contributions import (
         CommandEntry,
         ComponentTypeEntry,
@@ -142,6 +142,8 @@ class PluginManager:
     def entries(self, kind: Literal["observers"]) -> tuple[tuple[Pack, ObserverEntry], ...]: ...
     @overload
     def entries(self, kind: Literal["migrations"]) -> tuple[tuple[Pack, Migration], ...]: ...
+    @overload
+    def entries(self, kind: str) -> tuple[tuple[Pack, Contribution], ...]: ...
 
     def entries(self, kind: str) -> tuple[tuple[Pack, Contribution], ...]:
         """Return the usable contributions of a kind, each with its pack, by pack id.

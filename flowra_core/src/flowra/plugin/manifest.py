@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowra.exceptions import PluginError
-from flowra.plugin.contribution import NAME_PATTERN, Contribution
+from flowra.plugin.contribution_base import NAME_PATTERN, Contribution
 from flowra.plugin.contributions import KINDS, NodeEntry, check_unique
 from flowra.plugin.location import locate_package
 from flowra.plugin.record import MANIFEST_NAME

@@ -18,8 +18,8 @@ _METADATA_SUFFIXES = (".dist-info", ".egg-info", ".egg", ".egg-link")
 def search_path() -> list[str]:
     """Return `sys.path` as absolute paths, each once, in order."""
     # What is no string there, Python passes over too.
-    paths = (path for path in sys.path if isinstance(path, str))
-    return list(dict.fromkeys(os.path.abspath(path) for path in paths))  # noqa: PTH100 - "" is the current folder
+    paths = (_absolute(path) for path in sys.path if isinstance(path, str))
+    return list(dict.fromkeys(path for path in paths if path is not None))
 
 
 def take_state() -> list[PathState]:
@@ -41,6 +41,13 @@ def state_is_current(state: list[PathState]) -> bool:
 def newest_change(state: list[PathState]) -> int:
     """Return the newest modification time in a state, in nanoseconds."""
     return max((modified for _, modified, _ in state), default=-1)
+
+
+def _absolute(path: str) -> str | None:
+    try:
+        return os.path.abspath(path)  # noqa: PTH100 - "" is the current folder
+    except OSError:
+        return None  # the current folder was removed, and this path is relative to it
 
 
 def _modified(path: str) -> int:
