@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ from pack_factory import ONE_NODE, install_many, install_pack, isolated_site
 from flowra.cli.pack import command
 from flowra.exceptions import UsageError
 from flowra.plugin import PluginManager, use_manager
+
+#: What keeps stderr apart from stdout; click 8.2 always does.
+SEPARATE = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
 
 COMMAND = """
     from flowra.plugin import CommandEntry, StorageEntry, hookimpl
@@ -42,7 +46,7 @@ def flowra_pack(site, tmp_path):
 
     def run(*arguments, disabled=()):
         with use_manager(PluginManager.discover(disabled, cache_dir=tmp_path / "cache")):
-            return CliRunner().invoke(command, arguments)
+            return CliRunner(**SEPARATE).invoke(command, arguments)
 
     return run
 
