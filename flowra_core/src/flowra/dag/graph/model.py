@@ -171,7 +171,8 @@ class Graph:
 
         Args:
             name: Its name.
-            type: A value type (`File`, `Image(mode="RGB")`), a Python type that means one (`float`), or its name.
+            type: A value type (`File`, `Image(mode="RGB")`), a Python type that means one (`float`), its name, or its
+                plain data.
             default: The value it has when a run gives none; without one, a run has to.
             description: What it is, for people.
 
@@ -354,8 +355,9 @@ def _merged(node_id: str, inputs: Mapping[str, Any] | None, ports: dict[str, Any
 
 
 def _type_as_data(name: str, value_type: Any) -> str | dict[str, Any]:
-    if isinstance(value_type, str):
-        return value_type
+    if isinstance(value_type, str | dict):
+        data: str | dict[str, Any] = checked_literal(value_type, ("inputs", name, "type"), in_memory=False)
+        return data
     from flowra.type.annotations import value_type_of
 
     try:

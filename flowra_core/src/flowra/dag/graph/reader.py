@@ -39,7 +39,8 @@ class Reading:
     Attributes:
         graph: The graph, with what could be read of it.
         problems: Every mistake, each with its place, and its line where there is a file.
-        text: The text it was read from, or None.
+        text: The text it was read from, or None if there was none, or none that could be read.
+        where: The file, for messages.
     """
 
     graph: Graph
@@ -52,6 +53,8 @@ class Reading:
         if self.problems:
             count = len(self.problems)
             what = "The graph has a mistake" if count == 1 else f"The graph has {count:,} mistakes"
+            if self.text is None and self.where is not None:
+                what = "The graph can't be read"
             raise GraphInvalidError(what, self.problems, where=self.where)
         return self.graph
 
