@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -116,5 +117,16 @@ def test_a_table_that_is_none_is_an_error(project):
 
 def test_without_files_no_toml_reader_is_imported(project):
     program = "import sys; from flowra.config import load_settings; load_settings(); print('tomllib' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=True)
+    # Without coverage's own hook, which reads TOML itself.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"
+
+
+def test_without_a_current_folder_there_is_no_project(project, monkeypatch):
+    def gone():
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "cwd", gone)
+    assert load_settings(environment={}) == Settings()

@@ -10,6 +10,10 @@ from pack_factory import ONE_NODE, install_pack, write_manifest_file, write_meta
 from flowra.plugin import PluginManager
 
 MARKED = "from flowra.plugin import NodeEntry, hookimpl\n"
+FIELDS = {
+    "contributions": {"nodes": [{"target": "good_pack.nodes:Blur", "name": "Blur", "group": "filters"}]},
+    "nodes": {"Blur": {"summary": "Soften an image."}},
+}
 
 
 def only_pack(**options):
@@ -242,6 +246,25 @@ def test_a_pack_in_a_namespace_package_is_found_with_its_manifest(site):
     assert manager.packs[0].location == str(folder)
 
 
+def test_a_pack_that_lies_as_a_source_tree_on_the_search_path_is_editable(site):
+    install_pack(site, "good", manifest={**FIELDS, "nodes": {"Blur": {}}})
+    metadata = site / "flowra_good-0.3.0.dist-info"
+    metadata.joinpath("METADATA").rename(metadata / "PKG-INFO")
+    metadata.rename(site / "flowra_good.egg-info")
+    assert only_pack().editable
+    (site / "good_pack" / "nodes.py").write_text("# newer than the manifest\n")
+    manager = PluginManager.discover()
+    assert_the_rest_works(manager)
+    assert manager.manifest_node("good/Blur") is None
+
+
+def test_an_unreadable_origin_makes_an_ordinary_install(site):
+    install_pack(site, "good")
+    (site / "flowra_good-0.3.0.dist-info" / "direct_url.json").write_bytes(b"[\xff")
+    assert not only_pack().editable
+    assert only_pack().status == "ok"
+
+
 class TestRangeOfFlowra:
     @pytest.mark.parametrize(
         "lines",
@@ -352,12 +375,6 @@ class TestDuplicates:
         )
         assert [entry.scheme for _, entry in manager.entries("storage_backends")] == ["one-pack", "two-pack"]
         assert manager.node_types() == ("one/Blur", "two/Blur")
-
-
-FIELDS = {
-    "contributions": {"nodes": [{"target": "good_pack.nodes:Blur", "name": "Blur", "group": "filters"}]},
-    "nodes": {"Blur": {"summary": "Soften an image."}},
-}
 
 
 class TestManifest:

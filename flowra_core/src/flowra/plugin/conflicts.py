@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flowra.plugin.mending import disable_command, in_words, install_command
 from flowra.plugin.packs import PackProblem
@@ -52,10 +52,6 @@ class Conflict:
             why="a name that two packs claim is given to neither, so that no graph changes its meaning unnoticed",
             mend=mend,
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the conflict as plain data."""
-        return asdict(self)
 
 
 def find_conflicts(claims: Iterable[tuple[str, str, Pack]]) -> Mapping[tuple[str, str], Conflict]:

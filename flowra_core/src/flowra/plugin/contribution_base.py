@@ -32,9 +32,6 @@ class Contribution:
     #: The field whose value only one pack may claim; empty where names belong to the pack (nodes, migrations).
     unique_field: ClassVar[str] = ""
 
-    def __post_init__(self) -> None:
-        self.check_strings()
-
     def check_strings(self) -> None:
         """Refuse a field that has to be a string and is not."""
         for each in fields(self):
