@@ -38,11 +38,13 @@ def fetch(
     shown = _without_password(url)
     deadline = time.monotonic() + timeout
     limit = int(max_megabytes * 1e6)
-    request = urllib.request.Request(url, headers={"User-Agent": "flowra-image", "Accept": "image/*,*/*;q=0.5"})  # noqa: S310 - the opener below knows no other scheme
+    headers = {"User-Agent": "flowra-image", "Accept": "image/*,*/*;q=0.5"}
     try:
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the opener knows no other scheme
         with _opener().open(request, timeout=timeout) as response:
             return _body(response, shown, limit, deadline, progress)
     except urllib.error.HTTPError as error:
+        error.close()
         raise ImageError(
             f"can't get {shown}", why=f"the server answers {error.code} {error.reason}", fix="open it in a browser"
         ) from error

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from flowra_image.blending import blend
-from flowra_image.errors import ImageError
 from flowra_image.pixels import MaskPixels, Pixels, Rgba, paint, same_size, to_mode
 
 __all__ = ["MaskOperation", "combine", "cut_out", "fill_outside", "grow"]
@@ -34,10 +33,6 @@ def grow(mask: MaskPixels, pixels: int) -> MaskPixels:
     if pixels == 0:
         return mask
     reach = abs(pixels)
-    if reach > max(mask.shape) * 2:
-        raise ImageError(
-            f"can't grow a mask by {pixels} pixels", why="it is larger than the mask itself", fix="use fewer pixels"
-        )
     # The distance to the nearest pixel of the other kind takes the same time for every reach.
     target = mask if pixels > 0 else ~mask
     if not target.any():

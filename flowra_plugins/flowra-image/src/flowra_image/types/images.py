@@ -120,11 +120,9 @@ def _mend_shape(shape: tuple[int, ...]) -> str:
 
 
 def _checked_dtype(array: NDArray[Any]) -> NDArray[Any]:
-    dtype = array.dtype
-    if dtype in (np.uint8, np.uint16, np.float32):
-        return array
-    if dtype.kind == "f":
-        return array.astype(np.float32)
+    dtype = array.dtype.newbyteorder("=")
+    if dtype in (np.uint8, np.uint16) or dtype.kind == "f":
+        return array.astype(dtype, copy=False)
     if dtype == np.bool_ and array.ndim == 2:
         return mask_to_picture(array)
     expected = "expected uint8 0..255, uint16 0..65535 or float32 0..1"
@@ -139,7 +137,7 @@ def _checked_dtype(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _checked_range(array: NDArray[Any]) -> Pixels:
-    if array.dtype != np.float32:
+    if array.dtype.kind != "f":
         return array
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -153,7 +151,8 @@ def _checked_range(array: NDArray[Any]) -> Pixels:
         raise ValueError(
             f"expected floating-point brightness in 0..1, got {low:.6g}..{high:.6g}: {mend}, or np.clip it"
         )
-    return array if low >= 0 and high <= 1 else np.clip(array, 0, 1)
+    inside = array if low >= 0 and high <= 1 else np.clip(array, 0, 1)
+    return inside.astype(np.float32, copy=False)
 
 
 def _check_size(image: Pixels, spec: Image) -> None:
