@@ -73,6 +73,15 @@ def test_every_mistake_is_shown_with_its_place_line_reason_and_mend(broken):
     assert "there is no node type image/Resize" in text
 
 
+def test_mistakes_in_a_subgraph_are_shown_under_its_node(tmp_path):
+    g, inner = Graph(), Graph()
+    inner.add("graph/missing", id="a")
+    g.subgraph("sub", inner)
+    g.save(tmp_path / "g.json")
+    text = flowra("validate", tmp_path / "g.json")[1]
+    assert "\nsubgraphs.sub.nodes.a\n  line 8  type: there is no subgraph 'missing'\n" in text
+
+
 def test_a_node_that_could_not_be_read_is_reported_once(broken):
     _, text = flowra("validate", broken, "--json")
     places = [problem["place"] for problem in json.loads(text)]

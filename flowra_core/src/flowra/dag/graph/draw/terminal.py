@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from flowra.dag.graph.draw.lanes import chain_order, draw_lanes
+from flowra.dag.graph.draw.svg import LARGEST_PICTURE
 from flowra.dag.graph.draw.words import columns, cut, declared_text, drawable, input_texts
 from flowra.dag.graph.model import Graph, GraphNode
 from flowra.dag.graph.names import subgraph_name
@@ -147,7 +148,8 @@ class _Terminal:
             yield f"  {count:>{digits},} × {cut(node_type, self.width - digits - 6)}"
         if len(counts) > _MOST_TYPES:
             yield f"  … and {len(counts) - _MOST_TYPES:,} more types"
-        hint = f"more than {LARGEST_DRAWING} nodes are summed up here; --as svg or --as dot draws them"
+        forms = "--as svg or --as dot" if len(graph.nodes) <= LARGEST_PICTURE else "--as dot"
+        hint = f"more than {LARGEST_DRAWING} nodes are summed up here; {forms} draws them"
         yield self.style(cut(hint, self.width), "warning")
 
 
