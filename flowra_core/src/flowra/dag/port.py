@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowra.type.component_type import REQUIRED, Component, component_from_json, inner_type
 from flowra.type.named import value_type_from_json
 from flowra.type.value.base import ValueType, reason_of
+from flowra.type.value.scalar import base64_text
 
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
@@ -92,9 +93,13 @@ class Port:
 
 
 def jsonable(value: Any) -> Any:
-    """Return a default or literal as plain data: paths become text, enumeration members their value."""
+    """Return a default or literal as plain data: paths become text, bytes base64, enumeration members their value."""
     if value is None or (isinstance(value, (bool, int, float, str)) and type(value) in (bool, int, float, str)):
         return value
+    if isinstance(value, bytes):
+        return base64_text(value)
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
     from pydantic_core import to_jsonable_python
 
     return to_jsonable_python(value)

@@ -51,6 +51,8 @@ def value_type_of(annotation: Any) -> ValueType:
             return _BUILTIN[annotation]
     except TypeError:  # unhashable: no type at all
         pass
+    if annotation is type(None) or annotation is None:
+        raise TypeError("None is no value type; an optional one is written T | None")
     if (origin := get_origin(annotation)) is not None:
         return _generic(annotation, origin, get_args(annotation))
     if isinstance(annotation, type):
@@ -65,6 +67,8 @@ def _unconstrained(kind: type[ValueType]) -> ValueType:
 
 
 def _generic(annotation: Any, origin: Any, args: tuple[Any, ...]) -> ValueType:
+    if not args and origin in _BUILTIN:  # typing.List, which is list
+        return _BUILTIN[origin]
     if origin is Annotated:
         return value_type_of(args[0])
     if origin in (Union, types.UnionType):
@@ -72,7 +76,8 @@ def _generic(annotation: Any, origin: Any, args: tuple[Any, ...]) -> ValueType:
         inner = members[0] if len(members) == 1 else UnionOf(tuple(members))
         return OptionalOf(inner) if type(None) in args else inner
     if origin is Literal:
-        return Choice(tuple(args))
+        choice = Choice(tuple(arg.value if isinstance(arg, enum.Enum) else arg for arg in args if arg is not None))
+        return OptionalOf(choice) if None in args else choice
     if origin is list:
         return ListOf(value_type_of(args[0]))
     if origin is tuple and len(args) == 2 and args[1] is Ellipsis:
@@ -84,7 +89,10 @@ def _generic(annotation: Any, origin: Any, args: tuple[Any, ...]) -> ValueType:
 
 def _python_class(python: type) -> ValueType:
     if issubclass(python, enum.Enum):
-        return Choice(tuple(member.value for member in python))
+        try:
+            return Choice(tuple(member.value for member in python))
+        except ValueError as error:
+            raise TypeError(f"{python.__name__} is no value type: {error}") from None
     if python in (set, frozenset, tuple, complex):
         raise TypeError(f"{python.__name__} is no value type; write list[T] or JSON")
     from pydantic import TypeAdapter

@@ -99,8 +99,8 @@ def value_type_from_json(data: str | dict[str, Any]) -> ValueType:
         raise ValueError(f"unknown value type {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
     try:
         return cls.from_parameters(parameters)
-    except TypeError as error:
-        raise ValueError(f"value type {name}: {str(error).split('() ', 1)[-1]}") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"value type {name}: {error}") from None
 
 
 def _split(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:

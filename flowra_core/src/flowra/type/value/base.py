@@ -31,6 +31,8 @@ class ValueType:
     words: ClassVar[str] = ""
     #: Whether a text literal is the path of a file to read, relative to the graph's folder.
     reads_files: ClassVar[bool] = False
+    #: Fields that are no constraints, and never written down.
+    unwritten: ClassVar[frozenset[str]] = frozenset()
 
     def core_schema(self) -> CoreSchema:
         """Return the pydantic-core schema that validates and coerces a value of this type."""
@@ -64,11 +66,16 @@ class ValueType:
 
     @classmethod
     def from_parameters(cls, parameters: dict[str, Any]) -> ValueType:
-        """Make the type from the constraints that `to_json` wrote; raises TypeError for an unknown one."""
+        """Make the type from the constraints that `to_json` wrote; raises ValueError for an unknown one."""
+        known = [field.name for field in dataclasses.fields(cls) if field.name not in cls.unwritten]
+        for name in parameters:
+            if name not in known:
+                has = f"it has {', '.join(known)}" if known else "it has none"
+                raise ValueError(f"there is no constraint {name!r}; {has}")
         return cls(**{name: _hashable(value) for name, value in parameters.items()})
 
     def __str__(self) -> str:
-        inside = ",".join(f"{name}={_text(value)}" for name, value in self.parameters().items())
+        inside = ",".join(f"{name}={_text(name, value)}" for name, value in self.parameters().items())
         return f"{self.kind}[{inside}]" if inside else self.kind
 
     def __or__(self, other: Any) -> ValueType:
@@ -129,10 +136,17 @@ def short(value: Any, limit: int = 60) -> str:
     if isinstance(value, (str, int, float, bool, list, tuple, dict, bytes)):
         # Slicing first keeps a value of many megabytes from being written out only to be cut.
         head = value[:limit] if isinstance(value, (str, bytes)) else value
-        text = repr(head) if not isinstance(value, (list, tuple, dict)) or len(value) <= limit else "…"
+        text = _written(head) if not isinstance(value, (list, tuple, dict)) or len(value) <= limit else "…"
         text = text if len(text) <= limit else text[: limit - 1] + "…"
         return f"{_FRIENDLY.get(name, name)} {text}"
     return f"{name}"
+
+
+def _written(value: Any) -> str:
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # Python writes out no number of thousands of digits, and no bottomless list
+        return "…"
 
 
 _FRIENDLY = {"str": "text", "int": "whole number", "float": "number", "bool": "boolean", "dict": "object"}
@@ -158,5 +172,16 @@ def _hashable(value: Any) -> Any:
     return tuple(_hashable(item) for item in value) if isinstance(value, list) else value
 
 
-def _text(value: Any) -> str:
-    return "×".join("?" if item is None else str(item) for item in value) if isinstance(value, tuple) else str(value)
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, tuple):
+        return str(value)
+    if name == "shape":
+        return "×".join("?" if size is None else str(size) for size in value)
+    return "|".join(map(str, value))
+
+
+def check_sizes(least: int, **sizes: Any) -> None:
+    """Raise ValueError for a constraint that is neither None nor a whole number from `least` on."""
+    for name, size in sizes.items():
+        if size is not None and (type(size) is not int or size < least):
+            raise ValueError(f"{name} is a whole number from {least} on, got {short(size)}")

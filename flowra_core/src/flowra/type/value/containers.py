@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowra.type.value.base import ValueType, short
+from flowra.type.value.base import ValueType, check_sizes, short
 from flowra.type.value.scalar import Anything
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class ListOf(ValueType):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "item", _member(self.item))
+        check_sizes(0, min_length=self.min_length, max_length=self.max_length)
+        if self.max_length is not None and self.min_length > self.max_length:
+            raise ValueError(f"no list has at least {self.min_length} and at most {self.max_length} items")
 
     def core_schema(self) -> CoreSchema:
         """Return a list schema; tuples become lists, text and bytes are refused."""
@@ -101,7 +105,8 @@ class OptionalOf(ValueType):
     item: ValueType = Anything()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "item", _member(self.item))
+        item = _member(self.item)
+        object.__setattr__(self, "item", item.item if isinstance(item, OptionalOf) else item)
 
     @property
     def reads_files(self) -> bool:  # type: ignore[override]
@@ -128,7 +133,14 @@ class OptionalOf(ValueType):
 
 @dataclass(frozen=True)
 class UnionOf(ValueType):
-    """One of several types; the first that takes the value as it is wins."""
+    """One of several types.
+
+    The first that takes the value as it is wins; if none does, the first that can convert it: `1.0` stays a number
+    with a fraction for `int | float`, and text stays text for `bytes | str`.
+
+    Args:
+        items: The types; Python annotations do as well.
+    """
 
     kind: ClassVar[str] = "Union"
     words: ClassVar[str] = "a value of one of the types"
@@ -136,6 +148,8 @@ class UnionOf(ValueType):
     items: tuple[ValueType, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.items, tuple) or not self.items:
+            raise ValueError(f"a union has a list of types, got {short(self.items)}")
         flat: list[ValueType] = []
         for item in map(_member, self.items):
             flat.extend(item.items if isinstance(item, UnionOf) else (item,))
@@ -149,16 +163,28 @@ class UnionOf(ValueType):
         return any(item.reads_files for item in self.items) and not any(isinstance(item, String) for item in self.items)
 
     def core_schema(self) -> CoreSchema:
-        """Return a schema that tries the members in order."""
-        from pydantic_core import core_schema
+        """Return a schema that tries the members in order, twice: as it is, then converted."""
+        from pydantic_core import SchemaValidator, ValidationError, core_schema
 
-        return core_schema.union_schema(
-            [item.core_schema() for item in self.items],
-            mode="left_to_right",
-            custom_error_type="no_member",
-            custom_error_message="{error}",
-            custom_error_context={"error": f"is none of {', '.join(map(str, self.items))}"},
-        )
+        members = [item.core_schema() for item in self.items]
+        validators = [SchemaValidator(member) for member in members]
+
+        def pick(value: Any, _: Any) -> Any:
+            converted = []
+            for validator in validators:
+                try:
+                    found = validator.validate_python(value)
+                except ValidationError:
+                    continue
+                if _is_same(found, value):
+                    return found
+                converted.append(found)
+            if not converted:
+                raise ValueError(f"is none of {', '.join(map(str, self.items))}: got {short(value)}")
+            return converted[0]
+
+        # The union stays inside for the sake of its members' serializers.
+        return core_schema.no_info_wrap_validator_function(pick, core_schema.union_schema([*members]))
 
     def accepts_literal(self, value: Any) -> str | None:
         """Say why a literal fits none of the types."""
@@ -173,3 +199,16 @@ class UnionOf(ValueType):
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.items))
+
+
+def _is_same(found: Any, value: Any) -> bool:
+    """Tell whether validation left a value what it was; what it made anew (an array, an object) counts as changed."""
+    if found is value:
+        return True
+    if type(found) is not type(value):
+        return False
+    if isinstance(value, list):
+        return len(found) == len(value) and all(map(_is_same, found, value))
+    if isinstance(value, dict):
+        return found.keys() == value.keys() and all(_is_same(found[key], value[key]) for key in value)
+    return isinstance(value, (bool, int, float, str, bytes, PurePath)) and bool(found == value)

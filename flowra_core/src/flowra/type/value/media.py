@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from flowra.type.value.base import ValueType, short
+from flowra.type.value.base import ValueType, check_sizes, short
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -125,6 +125,8 @@ class Image(AnyImageType):
             raise ValueError(f"mode is L, RGB or RGBA, not {self.mode!r}")
         if self.dtype not in (None, "uint8", "uint16", "float32"):
             raise ValueError(f"dtype is uint8, uint16 or float32, not {self.dtype!r}")
+        sizes = {name: getattr(self, name) for name in ("min_width", "max_width", "min_height", "max_height")}
+        check_sizes(1, **sizes)
         for low, high in ((self.min_width, self.max_width), (self.min_height, self.max_height)):
             if low is not None and high is not None and low > high:
                 raise ValueError(f"no size lies between {low} and {high}")
@@ -160,6 +162,14 @@ class Tensor(MediaType):
     shape: tuple[int | None, ...] | None = None
     dtype: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.shape is not None:
+            if not isinstance(self.shape, tuple):
+                raise ValueError(f"shape is a list of sizes, None where any will do, got {short(self.shape)}")
+            check_sizes(0, **{f"shape[{axis}]": size for axis, size in enumerate(self.shape)})
+        if self.dtype is not None and not isinstance(self.dtype, str):
+            raise ValueError(f"dtype is numpy's name of a type, got {short(self.dtype)}")
+
 
 @dataclass(frozen=True)
 class Embedding(MediaType):
@@ -175,6 +185,9 @@ class Embedding(MediaType):
     literals: ClassVar[tuple[type, ...]] = (list,)
 
     dim: int | None = None
+
+    def __post_init__(self) -> None:
+        check_sizes(1, dim=self.dim)
 
 
 @dataclass(frozen=True)
@@ -205,6 +218,9 @@ class Audio(MediaType):
 
     rate: int | None = None
     channels: int | None = None
+
+    def __post_init__(self) -> None:
+        check_sizes(1, rate=self.rate, channels=self.channels)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class PythonObject(ValueType):
     kind: ClassVar[str] = "Object"
     words: ClassVar[str] = "instance of a Python class (an object with its fields in a graph file)"
 
+    unwritten: ClassVar[frozenset[str]] = frozenset({"python"})
+
     name: str = ""
     python: Any = field(default=None, compare=False, repr=False)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import math
+import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowra.type.value.base import ValueType, short
@@ -22,7 +23,11 @@ def _plain(value: Any) -> Any:
     """Turn a numpy scalar into the Python number it stands for; leave everything else alone."""
     if type(value) in _PLAIN or not hasattr(value, "dtype") or getattr(value, "shape", None) != ():
         return value
-    return value.item()
+    plain = value.item()
+    if type(plain) in _PLAIN:
+        return plain
+    # numpy's long doubles stay what they are, lest they lose digits.
+    return float(plain) if getattr(getattr(value, "dtype", None), "kind", "") == "f" else value
 
 
 @dataclass(frozen=True)
@@ -135,17 +140,39 @@ class String(ValueType):
 
 
 def _words(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, PurePath) else value
 
 
 @dataclass(frozen=True)
 class Choice(ValueType):
-    """One of a fixed list of texts or numbers, as `typing.Literal` and enumerations give them."""
+    """One of a fixed list of texts or numbers, as `typing.Literal` and enumerations give them.
+
+    `1` and `1.0` are the same choice, as they are in JSON; `1` and `True` are not.
+
+    Args:
+        values: What there is to choose from.
+    """
 
     kind: ClassVar[str] = "Choice"
     words: ClassVar[str] = "one of a fixed list of texts or numbers"
 
     values: tuple[str | int | float | bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, tuple) or any(type(value) not in _PLAIN for value in self.values):
+            raise ValueError(f"choices are a list of texts, numbers and booleans, got {short(self.values)}")
+        if not self.values:
+            raise ValueError("there is nothing to choose from")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Choice) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        # True == 1 in Python, but a choice of one is no choice of the other.
+        return tuple((type(value) is bool, value) for value in self.values)
 
     def core_schema(self) -> CoreSchema:
         """Return a schema that takes just the listed values (an enumeration member counts as its value)."""
@@ -154,10 +181,11 @@ class Choice(ValueType):
         return core_schema.no_info_plain_validator_function(self._pick)
 
     def _pick(self, value: Any) -> Any:
-        value = value.value if isinstance(value, enum.Enum) else _plain(value)
-        for candidate in self.values:
-            if type(candidate) is type(value) and candidate == value:
-                return candidate
+        plain = value.value if isinstance(value, enum.Enum) else _plain(value)
+        if isinstance(plain, (str, int, float)):
+            for candidate in self.values:
+                if (type(candidate) is bool) == (type(plain) is bool) and candidate == plain:
+                    return candidate
         raise ValueError(f"is none of {', '.join(map(repr, self.values))}: got {short(value)}")
 
     def json_schema(self) -> dict[str, Any]:
@@ -196,6 +224,8 @@ def _as_json(value: Any, depth: int = 0) -> Any:
         if not math.isfinite(value):
             raise ValueError(f"{value!r} has no place in JSON")
         return value
+    if isinstance(value, enum.Enum):
+        return _as_json(value.value, depth + 1)
     if isinstance(value, (list, tuple)):
         return [_as_json(item, depth + 1) for item in value]
     if isinstance(value, dict):
@@ -204,9 +234,9 @@ def _as_json(value: Any, depth: int = 0) -> Any:
                 raise ValueError(f"a key of a JSON object is text, got {short(key)}")
         return {key: _as_json(item, depth + 1) for key, item in value.items()}
     if (plain := _plain(value)) is not value:
-        return _as_json(plain, depth)
+        return _as_json(plain, depth + 1)
     if callable(getattr(value, "to_json", None)) and not isinstance(value, type):
-        return _as_json(value.to_json(), depth)
+        return _as_json(value.to_json(), depth + 1)
     raise ValueError(f"expected a JSON value, got {short(value)}")
 
 
@@ -221,11 +251,21 @@ class Bytes(ValueType):
         """Return a schema that takes bytes, byte arrays and base64 text."""
         from pydantic_core import core_schema
 
-        return core_schema.no_info_plain_validator_function(_as_bytes)
+        return core_schema.no_info_plain_validator_function(
+            _as_bytes,
+            serialization=core_schema.plain_serializer_function_ser_schema(base64_text, when_used="json"),
+        )
 
     def json_schema(self) -> dict[str, Any]:
         """Return a base64 text schema."""
         return {"type": "string", "contentEncoding": "base64"}
+
+
+def base64_text(value: bytes) -> str:
+    """Return bytes as a graph file holds them."""
+    import base64
+
+    return base64.b64encode(value).decode("ascii")
 
 
 def _as_bytes(value: Any) -> bytes:
@@ -247,7 +287,7 @@ class File(ValueType):
     """The path of a file, as an absolute `pathlib.Path`.
 
     Args:
-        extensions: Which endings are fine, with the dot and in lower case; empty for any.
+        extensions: Which endings are fine, with the dot; empty for any. Case makes no difference.
         exists: Whether the file must be there. False for a path that will be written: then a relative path
             stays relative, and the node decides what it is relative to.
         url: Whether an `http://` or `https://` address does as well; it arrives as text.
@@ -261,6 +301,13 @@ class File(ValueType):
     exists: bool = True
     url: bool = False
 
+    def __post_init__(self) -> None:
+        endings = self.extensions
+        if not isinstance(endings, tuple) or not all(isinstance(each, str) and each[:1] == "." for each in endings):
+            raise ValueError(f'extensions are a list like [".png", ".jpg"], got {short(endings)}')
+        object.__setattr__(self, "extensions", tuple(each.lower() for each in endings))
+        check_flags(exists=self.exists, url=self.url)
+
     def core_schema(self) -> CoreSchema:
         """Return a schema that takes text and paths."""
         from pydantic_core import core_schema
@@ -271,7 +318,7 @@ class File(ValueType):
         path = self._path(value)
         if isinstance(path, str) or not self.exists:
             return path
-        if not path.exists():
+        if not _is_there(path):
             raise ValueError(f"no such file: {path}")
         if path.is_dir():
             raise ValueError(f"is a folder, not a file: {path}")
@@ -314,6 +361,9 @@ class Folder(ValueType):
 
     exists: bool = True
 
+    def __post_init__(self) -> None:
+        check_flags(exists=self.exists)
+
     def core_schema(self) -> CoreSchema:
         """Return a schema that takes text and paths."""
         from pydantic_core import core_schema
@@ -322,8 +372,8 @@ class Folder(ValueType):
 
     def _check(self, value: Any) -> Path:
         path = _as_path(value, absolute=self.exists)
-        if self.exists and not path.is_dir():
-            raise ValueError(f"is a file, not a folder: {path}" if path.exists() else f"no such folder: {path}")
+        if self.exists and not (_is_there(path) and path.is_dir()):
+            raise ValueError(f"is a file, not a folder: {path}" if _is_there(path) else f"no such folder: {path}")
         return path
 
     def accepts_literal(self, value: Any) -> str | None:
@@ -345,11 +395,31 @@ def is_url(text: str) -> bool:
 
 
 def _as_path(value: Any, *, absolute: bool) -> Path:
-    if not isinstance(value, (str, Path)):
+    if not isinstance(value, (str, PurePath)):
         raise ValueError(f"expected a path, got {short(value)}")
-    if not str(value) or value == "":
+    if value == "":
         raise ValueError("expected a path, got empty text")
     if "\0" in str(value):
         raise ValueError("a path can't hold a NUL character")
-    path = Path(value).expanduser()
+    try:
+        os.fsencode(value)
+        path = Path(value).expanduser()
+    except UnicodeEncodeError:
+        raise ValueError(f"no file can have such a name: {short(str(value))}") from None
+    except RuntimeError:  # ~name of a user who isn't there
+        raise ValueError(f"there is no home folder {Path(value).parts[0]}") from None
     return path.absolute() if absolute else path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise ValueError(f"can't look for {short(str(path))}: {error.strerror}") from None
+
+
+def check_flags(**flags: Any) -> None:
+    """Raise ValueError for a setting that is neither True nor False."""
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise ValueError(f"{name} is true or false, got {short(flag)}")
