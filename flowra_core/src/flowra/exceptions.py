@@ -10,6 +10,7 @@ FlowraError
 │   └── GraphInvalidError        … with every problem found, each with its place
 ├── RunError                     something went wrong while a graph ran                exit 4
 │   └── NodeFailedError          a node failed: node, pack, frame, inputs
+├── StoreError                   a store can't be opened, read or written              exit 4
 └── RunCancelledError            the run was interrupted                               exit 130
 ```
 
@@ -35,6 +36,7 @@ __all__ = [
     "Problem",
     "RunCancelledError",
     "RunError",
+    "StoreError",
     "UsageError",
 ]
 
@@ -244,6 +246,12 @@ class NodeFailedError(RunError):
             "inputs": self.inputs,
             "traceback": self.traceback,
         }
+
+
+class StoreError(FlowraError):
+    """A store that can't be opened, or that can't keep or read a value; what it holds stays sound."""
+
+    exit_code = 4
 
 
 class RunCancelledError(FlowraError):

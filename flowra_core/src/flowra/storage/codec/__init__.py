@@ -1,0 +1,1 @@
+"""How values become bytes and come back; nothing that is read is ever executed."""

@@ -1,0 +1,167 @@
+"""The store: values by the digest of their bytes, and over them records by action key.
+
+A backend implements `Store`. What every backend promises:
+
+- A value is visible whole or not at all, and a record only after the values it names.
+- What is read is verified. A damaged value is put aside and reported as missing; it is never returned.
+- Of two records for one key the first that was published counts, and `publish` returns it to both.
+- A store is a cache: losing any of it costs time and never gives a wrong result.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+from flowra.storage.codec.encoded import Encoded
+from flowra.storage.record import Record
+from flowra.storage.refs import BlobRef, InlineRef, Ref
+from flowra.storage.reports import Collected, StoreStats, Verified
+
+__all__ = ["Store"]
+
+
+class Store(ABC):
+    """Where values and records are kept. Every method may be called from any thread.
+
+    Attributes:
+        location: The store's address, as `open_store` takes it.
+    """
+
+    location: str
+
+    # ---- values
+
+    @abstractmethod
+    def put(self, encoded: Encoded) -> InlineRef | BlobRef:
+        """Keep a value; one that is there already is not written again.
+
+        A value of at most `INLINE_LIMIT` bytes needs no storing: it becomes an `InlineRef`.
+
+        Raises:
+            StoreError: It can't be written: the disk is full, the folder can't be written to.
+        """
+
+    @abstractmethod
+    def put_file(self, path: Path) -> InlineRef | BlobRef:
+        """Keep the contents of a file, under the codec `file`; it is read in pieces, not into memory.
+
+        Raises:
+            StoreError: It can't be read or written, or it changes while it is read.
+        """
+
+    @abstractmethod
+    def get(self, ref: InlineRef | BlobRef) -> memoryview | None:
+        """Return a value's bytes, verified and read-only, or None if they are missing or were damaged.
+
+        Large values are mapped, not read; the view stays valid whatever happens to the store.
+        """
+
+    @abstractmethod
+    def copy_to(self, ref: InlineRef | BlobRef, target: Path) -> bool:
+        """Write a value's bytes to a file, verified, atomically; return False if they are missing or were damaged.
+
+        Raises:
+            StoreError: The file can't be written.
+        """
+
+    @abstractmethod
+    def has(self, ref: Ref) -> bool:
+        """Return whether every blob that a ref needs is there, without reading any."""
+
+    # ---- records
+
+    @abstractmethod
+    def lookup(self, key: bytes) -> Record | None:
+        """Return the record for a key. Its blobs are then kept while this store is open, whoever collects."""
+
+    def lookup_many(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
+        """Return the records there are for some keys."""
+        found = ((key, self.lookup(key)) for key in keys)
+        return {key: record for key, record in found if record is not None}
+
+    @abstractmethod
+    def publish(self, record: Record, *, replace: bool = False) -> Record:
+        """Make a record known to everyone and return the one that counts for its key: this one, or an earlier one.
+
+        An earlier record whose blobs are gone does not count.
+
+        Args:
+            record: The record; its blobs were put before.
+            replace: Let it count instead of the one that was there when it was published.
+
+        Raises:
+            StoreError: It can't be written; the store stays sound, and the key is computed again next time.
+        """
+
+    @abstractmethod
+    def lock(
+        self, key: bytes, *, timeout: float | None = None, give_up: Callable[[], bool] | None = None
+    ) -> AbstractContextManager[bool]:
+        """Return a context manager that holds the right to compute a key, against threads and processes.
+
+        Entering gives True once the right is held, False if it was given up on; look the key up *after* entering,
+        another may have published it meanwhile. A process that dies lets go. A thread holds one key at a time: with
+        two, two threads could wait for each other.
+
+        Args:
+            key: The action key.
+            timeout: Seconds to wait for another holder; 0 does not wait, None waits as long as it takes.
+            give_up: Asked while waiting, at least every 50 ms; True ends the wait (the run was cancelled).
+        """
+
+    # ---- files from outside
+
+    @abstractmethod
+    def file_digest(self, path: Path) -> bytes:
+        """Return the digest of a file's contents, the same as that of `put_file`.
+
+        It is remembered for as long as the file's name, size, times and inode stay as they are, and only if it had been
+        left alone for two seconds.
+
+        Raises:
+            StoreError: The file can't be read, or it changes while it is read.
+        """
+
+    # ---- the store itself
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Wait until what was put and published is as durable as the store was told to make it."""
+
+    @abstractmethod
+    def gc(self, max_bytes: int) -> Collected:
+        """Drop results, the least recently used first, until the values take at most `max_bytes`.
+
+        What an open session has put, published or looked up is kept. What crashed processes left behind is swept.
+
+        Raises:
+            StoreError: Another process is collecting, or the store can't be written.
+        """
+
+    @abstractmethod
+    def clear(self) -> Collected:
+        """Drop everything that no open session uses."""
+
+    @abstractmethod
+    def stats(self) -> StoreStats:
+        """Count what there is."""
+
+    @abstractmethod
+    def verify(self) -> Verified:
+        """Read every byte, put aside what is damaged, and drop the records that need it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Flush and let go; the store can't be used afterwards. A second call does nothing."""
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
