@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flowra.dag.port import Port
+from flowra.dag.traits import NodeTraits
 
 __all__ = ["NodeDescription"]
 
@@ -23,6 +25,7 @@ class NodeDescription:
         init: The ports of `InitArgs`.
         inputs: The ports of `InputArgs`.
         outputs: The ports of `OutputArgs`.
+        traits: What the class body states of the node.
     """
 
     type: str
@@ -33,6 +36,12 @@ class NodeDescription:
     init: tuple[Port, ...] = ()
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
+    traits: NodeTraits = NodeTraits()
+
+    @cached_property
+    def lazy_ports(self) -> frozenset[str]:
+        """The names of the input ports whose values are only computed when the node asks for them."""
+        return frozenset(port.name for port in self.inputs if port.lazy)
 
     def input(self, name: str) -> Port | None:
         """Return the input port of a name."""
@@ -61,6 +70,7 @@ class NodeDescription:
             "init": [port.to_json() for port in self.init],
             "inputs": [port.to_json() for port in self.inputs],
             "outputs": [port.to_json() for port in self.outputs],
+            "traits": self.traits.to_json(),
         }
 
     @classmethod
@@ -75,6 +85,7 @@ class NodeDescription:
             init=tuple(Port.from_json(port) for port in data.get("init", ())),
             inputs=tuple(Port.from_json(port) for port in data.get("inputs", ())),
             outputs=tuple(Port.from_json(port) for port in data.get("outputs", ())),
+            traits=NodeTraits.from_json(data.get("traits", {})),
         )
 
 

@@ -19,16 +19,19 @@ class Threshold(Node):
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from flowra.dag.arguments import BaseArgs, definition_error
 from flowra.dag.description import NodeDescription
+from flowra.dag.traits import Isolation, NodeTraits, Retry
 from flowra.exceptions import Problem
 
 if TYPE_CHECKING:
     from flowra.dag.context import RunContext
 
-__all__ = ["BaseArgs", "Node"]
+__all__ = ["BaseArgs", "Node", "Retry"]
 
 
 class Node:
@@ -43,6 +46,26 @@ class Node:
 
     #: Version of the arguments. Raise it when ports are renamed or change their meaning, and declare a migration.
     version: ClassVar[int] = 1
+    #: Whether equal inputs give equal outputs. Declare False for what draws at random or asks the outside world.
+    deterministic: ClassVar[bool] = True
+    #: Whether it changes something outside: sends, deletes, writes over. Such a node is never cached.
+    effects: ClassVar[bool] = False
+    #: Whether a stored result may stand in for running it; None means: if it is deterministic and has no effects.
+    cacheable: ClassVar[bool | None] = None
+    #: When it is tried again after a failure; never unless it says so.
+    retries: ClassVar[Retry | None] = None
+    #: Seconds that one call may take.
+    timeout: ClassVar[float | None] = None
+    #: Where it runs: on a thread, or in a supervised process of its own.
+    isolation: ClassVar[Isolation] = "thread"
+    #: Whether one instance may run several calls at once; if not, an instance that has an `init` runs one at a time.
+    thread_safe: ClassVar[bool] = False
+    #: What one call needs: `cpu` (cores), `memory` (bytes), `gpu`, or names of one's own.
+    resources: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    #: The version that stands for its code in cache keys; None to take the code itself, and what it imports.
+    code_version: ClassVar[str | None] = None
+    #: Distributions whose installed versions are part of its cache keys, as in `("onnxruntime",)`.
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     InitArgs: ClassVar[type[BaseArgs]] = type("InitArgs", (BaseArgs,), {"__module__": __name__})
     InputArgs: ClassVar[type[BaseArgs]] = type("InputArgs", (BaseArgs,), {"__module__": __name__})
@@ -77,6 +100,32 @@ class Node:
         """
         raise NotImplementedError(f"{type(self).__name__}.run")
 
+    def needs(self, context: RunContext, args: Any) -> Iterable[str]:
+        """Say which lazy inputs are wanted, knowing the others.
+
+        Called before `run` where the node has lazy inputs. What is not named is not computed, and is None in `run`.
+
+        Args:
+            context: What a node may ask of the engine.
+            args: The node's `InputArgs`, with None for each lazy input.
+
+        Returns:
+            Names of lazy inputs; all of them unless a node says otherwise.
+        """
+        return [name for name, port in type(self).InputArgs.__ports__.items() if port.lazy]
+
+    @classmethod
+    def fingerprint(cls, args: Any) -> str | None:
+        """Return a text that is part of the cache key, for what a node depends on besides its inputs.
+
+        Args:
+            args: The node's `InputArgs`, as far as they are known without running anything: literals only.
+
+        Returns:
+            A text that changes when results may, or None where there is nothing of that kind.
+        """
+        return None
+
     def close(self) -> None:
         """Free what `init` took; called once, when the instance is no longer kept."""
 
@@ -95,6 +144,23 @@ class Node:
         return next(contributed, f"local/{cls.__name__}")
 
     @classmethod
+    def traits(cls) -> NodeTraits:
+        """Return what the class body states of the node, as data."""
+        return NodeTraits(
+            cacheable=cls.deterministic and not cls.effects if cls.cacheable is None else cls.cacheable,
+            deterministic=cls.deterministic,
+            effects=cls.effects,
+            retries=cls.retries,
+            timeout=cls.timeout,
+            isolation=cls.isolation,
+            thread_safe=cls.thread_safe,
+            warm=cls.init is not Node.init,
+            resources=dict(cls.resources),
+            code_version=cls.code_version,
+            libraries=tuple(cls.libraries),
+        )
+
+    @classmethod
     def describe(cls, group: str = "") -> NodeDescription:
         """Return the class as data.
 
@@ -108,6 +174,7 @@ class Node:
             summary=doc.partition("\n")[0].rstrip("."),
             doc=doc,
             group=group,
+            traits=cls.traits(),
             init=tuple(cls.InitArgs.__ports__.values()),
             inputs=tuple(cls.InputArgs.__ports__.values()),
             outputs=tuple(cls.OutputArgs.__ports__.values()),
@@ -136,9 +203,28 @@ def _mistakes(cls: type[Node]) -> list[Problem]:
             problems.append(
                 Problem(f"{name}.{method}", f"takes (self, context, args), not {inspect.signature(function)}")
             )
+    problems += _trait_mistakes(cls, name)
     if not isinstance(cls.version, int) or isinstance(cls.version, bool) or cls.version < 1:
         problems.append(Problem(f"{name}.version", f"is a whole number from 1, not {cls.version!r}"))
     return problems
+
+
+def _trait_mistakes(cls: type[Node], name: str) -> list[Problem]:
+    found = []
+    if cls.retries is not None and not isinstance(cls.retries, Retry):
+        found.append(Problem(f"{name}.retries", "is a Retry", "write Retry(3, on=(ConnectionError,))"))
+    elif cls.retries is not None and (cls.retries.times < 1 or not cls.retries.on):
+        found.append(Problem(f"{name}.retries", "names at least one further try and one error class"))
+    if cls.timeout is not None and not (isinstance(cls.timeout, (int, float)) and cls.timeout > 0):
+        found.append(Problem(f"{name}.timeout", f"is a positive number of seconds, not {cls.timeout!r}"))
+    if cls.isolation not in get_args(Isolation):
+        found.append(Problem(f"{name}.isolation", f"is one of {', '.join(get_args(Isolation))}, not {cls.isolation!r}"))
+    if cls.cacheable and cls.effects:
+        found.append(Problem(f"{name}.cacheable", "a node with effects can't be cached: its effect would be left out"))
+    for role in ("deterministic", "effects", "thread_safe"):
+        if not isinstance(getattr(cls, role), bool):
+            found.append(Problem(f"{name}.{role}", f"is True or False, not {getattr(cls, role)!r}"))
+    return found
 
 
 def _takes_two(function: Any) -> bool:

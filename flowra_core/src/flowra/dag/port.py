@@ -40,6 +40,11 @@ class Port:
         """Whether it must be given a value or a link."""
         return self.default is REQUIRED
 
+    @property
+    def lazy(self) -> bool:
+        """Whether its value is only computed when the node asks for it."""
+        return self.component.lazy
+
     def reason_against(self, literal: Any) -> str | None:
         """Say why a literal can't be given to the port, or None if it can; needs no pack."""
         reason = self.value_type.accepts_literal(literal)

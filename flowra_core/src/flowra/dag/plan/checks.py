@@ -13,15 +13,17 @@ from typing import Any
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
 from flowra.dag.graph import MISSING, Graph, GraphNode, InputRef, Link, structural_problems
+from flowra.dag.graph.order import source_ids, topological_order
 from flowra.dag.graph.places import KeyPath, render_place
 from flowra.dag.graph.scope import Scope, scopes
 from flowra.dag.plan.interface import Interfaces, input_port
+from flowra.dag.plan.mapping import literal_depth, nested, type_fit
 from flowra.dag.port import Port
 from flowra.exceptions import PluginError, Problem
-from flowra.type.fit import fit
+from flowra.type.component_type import inner_type
 from flowra.type.named import value_type_from_json
 from flowra.type.value.base import ValueType
-from flowra.type.value.containers import ListOf, OptionalOf
+from flowra.type.value.containers import ListOf
 from flowra.type.value.scalar import JSON, Anything
 
 __all__ = ["check"]
@@ -44,11 +46,15 @@ class _ScopeCheck:
         self.graph = scope.graph
         self.interfaces = interfaces
         self.inputs = {each.name: input_port(each) for each in self.graph.inputs.values()}
+        # Over how many levels of lists each node maps, known once its own links were looked at.
+        self.depths: dict[str, int] = {}
 
     def problems(self) -> Iterator[Problem]:
         yield from self._graph_inputs()
-        for node in self.graph.nodes.values():
-            yield from self._node(node)
+        # Sources first: what a node gives depends on whether it maps over a list. Nodes on a cycle come last.
+        ordered = dict.fromkeys([*topological_order(source_ids(self.graph)), *self.graph.nodes])
+        for node_id in ordered:
+            yield from self._node(self.graph.nodes[node_id])
         for name, link in self.graph.outputs.items():
             yield from self._source(link, ("outputs", name))
 
@@ -80,34 +86,40 @@ class _ScopeCheck:
         except PluginError as error:
             yield self._at((*path, "version"), error.what, error.fix)
             return
-        yield from self._arguments(arguments.init, description.init, (*path, "init"), f"{node.type} init")
-        yield from self._arguments(arguments.inputs, description.inputs, (*path, "inputs"), node.type)
+        yield from self._arguments(node, arguments.init, description.init, "init", f"{node.type} init")
+        yield from self._arguments(node, arguments.inputs, description.inputs, "inputs", node.type)
 
     def _arguments(
-        self, given: dict[str, Any], ports: tuple[Port, ...], path: KeyPath, owner: str
+        self, node: GraphNode, given: dict[str, Any], ports: tuple[Port, ...], role: str, owner: str
     ) -> Iterator[Problem]:
+        path = ("nodes", node.id, role)
         known = {port.name: port for port in ports}
         for name, value in given.items():
             port = known.get(name)
             if port is None:
                 yield self._at((*path, name), f"{owner} has no port {name!r}", _choices(name, known))
             else:
-                yield from self._value(value, port, (*path, name))
+                yield from self._value(node, value, port, (*path, name))
         for port in ports:
             if port.required and port.name not in given:
                 wanted = port.description or f"it takes {port.value_type}"
                 yield self._at((*path, port.name), f"is missing: {wanted}", "give it a value or a link")
 
-    def _value(self, value: Any, port: Port, path: KeyPath) -> Iterator[Problem]:
+    def _value(self, node: GraphNode, value: Any, port: Port, path: KeyPath) -> Iterator[Problem]:
         if isinstance(value, (Link, InputRef)):
-            yield from self._linked(value, port.value_type, port.name, path)
+            yield from self._linked(node, value, port.value_type, port.name, path, 0)
         elif _holds_links(value):
-            yield from self._list(value, port.value_type, port.name, path)
-        elif reason := port.reason_against(value):
-            yield self._at(path, reason)
+            yield from self._list(node, value, port.value_type, port.name, path, 0)
+        else:
+            reason, depth = literal_depth(value, port)
+            self._maps(node, depth)
+            if reason:
+                yield self._at(path, reason)
 
-    def _list(self, value: list[Any], value_type: ValueType, port: str, path: KeyPath) -> Iterator[Problem]:
-        inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
+    def _list(
+        self, node: GraphNode, value: list[Any], value_type: ValueType, port: str, path: KeyPath, depth: int
+    ) -> Iterator[Problem]:
+        inner = inner_type(value_type)
         if isinstance(inner, (Anything, JSON)):
             item: ValueType = inner
         elif isinstance(inner, ListOf):
@@ -115,28 +127,41 @@ class _ScopeCheck:
             if len(value) < inner.min_length or (inner.max_length is not None and len(value) > inner.max_length):
                 yield self._at(path, f"{port} takes {inner}, got {len(value)} items")
         else:
-            yield self._at(path, f"{port} takes one {value_type}, got a list of {len(value)}")
-            return
+            item = value_type
+            depth += 1
+            self._maps(node, depth)
         for index, each in enumerate(value):
             place = (*path, index)
             if isinstance(each, (Link, InputRef)):
-                yield from self._linked(each, item, port, place)
+                yield from self._linked(node, each, item, port, place, depth)
             elif _holds_links(each):
-                yield from self._list(each, item, port, place)
+                yield from self._list(node, each, item, port, place, depth)
             elif reason := item.accepts_literal(each):
                 yield self._at(place, reason)
 
-    def _linked(self, value: Link | InputRef, target: ValueType, port: str, path: KeyPath) -> Iterator[Problem]:
+    def _linked(
+        self, node: GraphNode, value: Link | InputRef, target: ValueType, port: str, path: KeyPath, depth: int
+    ) -> Iterator[Problem]:
         if isinstance(value, InputRef):
             declared = self.inputs.get(value.name)
-            if declared is not None:
-                yield from self._fits(f"the graph input {value.name}", declared.value_type, target, port, path)
-            return
-        yield from self._source(value, path)
-        node = self.graph.nodes.get(value.node)
-        source = self.interfaces.output_type(node, value.port, self.scope) if node is not None else None
-        if source is not None:
-            yield from self._fits(str(value), source, target, port, path)
+            if declared is None:
+                return
+            source, giver = declared.value_type, f"the graph input {value.name}"
+        else:
+            yield from self._source(value, path)
+            origin = self.graph.nodes.get(value.node)
+            found = self.interfaces.output_type(origin, value.port, self.scope) if origin is not None else None
+            if found is None:
+                return
+            source, giver = nested(found, self.depths.get(value.node, 0)), str(value)
+        fitted, levels = type_fit(source, target)
+        self._maps(node, levels + depth)
+        if fitted.kind == "refused":
+            yield self._at(path, f"{giver} gives {source}, and {port} takes {target}: {fitted.why}")
+
+    def _maps(self, node: GraphNode, depth: int) -> None:
+        if depth:
+            self.depths[node.id] = max(depth, self.depths.get(node.id, 0))
 
     def _source(self, link: Link, path: KeyPath) -> Iterator[Problem]:
         node = self.graph.nodes.get(link.node)
@@ -147,11 +172,6 @@ class _ScopeCheck:
         if description.output(name) is None:
             known = {port.name: port for port in description.outputs}
             yield self._at(path, f"{link.node} ({node.type}) has no output {link.port!r}", _choices(link.port, known))
-
-    def _fits(self, giver: str, source: ValueType, target: ValueType, port: str, path: KeyPath) -> Iterator[Problem]:
-        found = fit(source, target)
-        if found.kind == "refused":
-            yield self._at(path, f"{giver} gives {source}, and {port} takes {target}: {found.why}")
 
 
 def _holds_links(value: Any) -> bool:

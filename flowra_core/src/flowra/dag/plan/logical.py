@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +48,7 @@ class PlannedNode:
         init: The literal values of `InitArgs`.
         literals: The literal values of `InputArgs`.
         links: What the linked ports of `InputArgs` hold.
+        depths: Over how many levels of lists the node maps, for each port that receives a list for one item.
     """
 
     id: str
@@ -55,6 +56,12 @@ class PlannedNode:
     init: Mapping[str, Any]
     literals: Mapping[str, Any]
     links: Mapping[str, Binding]
+    depths: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def map_depth(self) -> int:
+        """Over how many levels of lists the node maps; 0 if it runs once."""
+        return max(self.depths.values(), default=0)
 
     @property
     def type(self) -> str:
@@ -69,7 +76,8 @@ class PlannedNode:
     def __str__(self) -> str:
         parts = [f"{port} ← {_shown(binding)}" for port, binding in self.links.items()]
         parts += [f"{port} = {_text(value)}" for port, value in (*self.literals.items(), *self.init.items())]
-        return f"{self.id}  {self.type}  {', '.join(parts)}".rstrip()
+        over = f"  for each of {' × '.join(self.depths)}" if self.depths else ""
+        return f"{self.id}  {self.type}  {', '.join(parts)}".rstrip() + over
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +89,14 @@ class LogicalPlan:
         nodes: The nodes by id, in topological order.
         outputs: The graph's outputs by name; those that lie outside the targets are left out.
         folder: What relative paths in the graph were taken from.
+        targets: The nodes that were asked for by name; empty if the whole graph was.
     """
 
     name: str
     nodes: Mapping[str, PlannedNode]
     outputs: Mapping[str, NodeOutput]
     folder: Path
+    targets: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         """Return the plan as text: a line for each node, then the outputs."""

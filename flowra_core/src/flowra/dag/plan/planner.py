@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import MISSING, Graph
+from flowra.dag.graph.order import topological_order
 from flowra.dag.graph.scope import Scope
 from flowra.dag.plan.checks import check
 from flowra.dag.plan.expansion import expand
 from flowra.dag.plan.interface import Interfaces, input_port
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
+from flowra.dag.plan.mapping import typed
 from flowra.exceptions import GraphInvalidError, Problem, UsageError
 
 __all__ = ["plan_graph"]
@@ -44,14 +45,21 @@ def plan_graph(
     if not problems:
         problems = _input_problems(graph, given)
     if problems:
-        count = f"{len(problems):,} mistakes" if len(problems) > 1 else "a mistake"
-        raise GraphInvalidError(f"the graph {graph.name or '(without a name)'} has {count}", problems)
+        raise _invalid(graph, problems)
     folder = graph.folder or Path.cwd()
     nodes, outputs = expand(Scope(graph, (), None), Interfaces(catalog), folder, given)
-    wanted = _wanted(nodes, list(targets))
-    ordered = _in_order(nodes, wanted)
+    asked = _asked(nodes, list(targets))
+    wanted = _needed(nodes, asked) if asked else set(nodes)
+    ordered, problems = typed(_in_order(nodes, wanted))
+    if problems:
+        raise _invalid(graph, problems)
     kept = {name: output for name, output in outputs.items() if output.node in wanted}
-    return LogicalPlan(graph.name, ordered, kept, folder)
+    return LogicalPlan(graph.name, ordered, kept, folder, frozenset(asked))
+
+
+def _invalid(graph: Graph, problems: list[Problem]) -> GraphInvalidError:
+    count = f"{len(problems):,} mistakes" if len(problems) > 1 else "a mistake"
+    return GraphInvalidError(f"the graph {graph.name or '(without a name)'} has {count}", problems)
 
 
 def _input_problems(graph: Graph, given: Mapping[str, Any]) -> list[Problem]:
@@ -76,13 +84,10 @@ def _input_problems(graph: Graph, given: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _wanted(nodes: Mapping[str, PlannedNode], targets: list[str]) -> set[str]:
-    """Return the ids of the targets and of all they need."""
-    if not targets:
-        return set(nodes)
-    pending: list[str] = []
+def _asked(nodes: Mapping[str, PlannedNode], targets: list[str]) -> list[str]:
+    """Return the ids of the nodes that the targets name; one that names a subgraph means all of its nodes."""
+    asked: list[str] = []
     for target in targets:
-        # A target that names a subgraph means all of its nodes.
         inside = [target] if target in nodes else [node for node in nodes if node.startswith(f"{target}/")]
         if not inside:
             near = difflib.get_close_matches(target, nodes, n=1)
@@ -90,33 +95,28 @@ def _wanted(nodes: Mapping[str, PlannedNode], targets: list[str]) -> set[str]:
                 f"the graph has no node {target!r}",
                 fix=f"did you mean {near[0]}?" if near else "flowra graph show lists the nodes",
             )
-        pending += inside
-    wanted: set[str] = set()
+        asked += inside
+    return asked
+
+
+def _needed(nodes: Mapping[str, PlannedNode], asked: list[str]) -> set[str]:
+    """Return the ids of nodes and of all they need."""
+    pending = list(asked)
+    needed: set[str] = set()
     while pending:
         node = pending.pop()
-        if node not in wanted:
-            wanted.add(node)
+        if node not in needed:
+            needed.add(node)
             pending += [source.node for source in nodes[node].sources()]
-    return wanted
+    return needed
 
 
 def _in_order(nodes: Mapping[str, PlannedNode], wanted: set[str]) -> dict[str, PlannedNode]:
     """Return the wanted nodes so that each comes after those it takes values from, otherwise as the graph has them."""
-    waiting = {node: len({source.node for source in nodes[node].sources()}) for node in nodes if node in wanted}
-    consumers: dict[str, list[str]] = {}
-    for node in waiting:
-        for source in dict.fromkeys(output.node for output in nodes[node].sources()):
-            consumers.setdefault(source, []).append(node)
-    ready = deque(node for node, count in waiting.items() if count == 0)
-    ordered: dict[str, PlannedNode] = {}
-    while ready:
-        node = ready.popleft()
-        ordered[node] = nodes[node]
-        for consumer in consumers.get(node, ()):
-            waiting[consumer] -= 1
-            if waiting[consumer] == 0:
-                ready.append(consumer)
-    return ordered
+    sources = {
+        node: dict.fromkeys(source.node for source in nodes[node].sources()) for node in nodes if node in wanted
+    }
+    return {node: nodes[node] for node in topological_order(sources)}
 
 
 def outputs_of(plan: LogicalPlan) -> dict[str, NodeOutput]:

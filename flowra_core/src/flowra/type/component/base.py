@@ -38,6 +38,7 @@ class Component:
         description: What the port is for, in a sentence.
         label: Its name as a person reads it; the port's own name if empty.
         advanced: Whether a front end hides it until it is asked for.
+        lazy: Whether a linked value is only computed when the node's `needs` asks for it; None in `run` otherwise.
     """
 
     #: The value types it can edit; empty for any.
@@ -50,15 +51,28 @@ class Component:
     description: str = ""
     label: str = ""
     advanced: bool = False
+    lazy: bool = False
 
     def resolved_type(self, annotated: Any = None) -> ValueType:
         """Return the value type: as stated, else as annotated, else the usual one; raises TypeError if it can't be."""
         stated = self.value_type if self.value_type is not None else annotated
         value_type = self.usual if stated is None else value_type_of(stated)
+        if self.value_type is not None and annotated is not None:
+            self._check_against(value_type, annotated)
         if self.edits and not isinstance(inner_type(value_type), self.edits):
             names = ", ".join(edited.kind for edited in self.edits)
             raise TypeError(f"{type(self).__name__} edits {names}, not {value_type}")
         return value_type
+
+    def _check_against(self, value_type: ValueType, annotated: Any) -> None:
+        from flowra.type.fit import fit
+
+        try:
+            beside = value_type_of(annotated)
+        except TypeError:  # what type checkers are told, an NDArray for a picture, need be no value type
+            return
+        if fit(value_type, beside).kind == "refused":
+            raise TypeError(f"is annotated as {beside}, and its {type(self).__name__} says {value_type}")
 
     def mistakes(self, value_type: ValueType) -> list[str]:
         """Return what is wrong with the component's own settings for a value type."""

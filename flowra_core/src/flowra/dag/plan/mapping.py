@@ -1,0 +1,119 @@
+"""Where a node maps over lists: an input declared as one item that receives a list.
+
+Decided by types when the graph is planned: a source of type `List[T]` on a port that takes `T`, but no list, makes the
+node run once for each item, and each of its outputs a list. Several mapped inputs go together item by item, and inputs
+that are no lists are the same for every item. Lists of lists map level by level.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
+from flowra.dag.port import Port
+from flowra.exceptions import Problem
+from flowra.type.fit import Fit, fit
+from flowra.type.value.base import ValueType
+from flowra.type.value.containers import ListOf
+from flowra.type.value.scalar import JSON, Anything
+
+__all__ = ["literal_depth", "nested", "typed", "type_fit"]
+
+#: Lists inside lists beyond this are a mistake, not a wish.
+MAX_DEPTH = 8
+
+
+def type_fit(source: ValueType, target: ValueType) -> tuple[Fit, int]:
+    """Return how a source fits a port, and over how many levels of lists the node has to map for it."""
+    first = found = fit(source, target)
+    depth = 0
+    while found.kind == "refused" and isinstance(source, ListOf) and depth < MAX_DEPTH:
+        source = source.item
+        depth += 1
+        found = fit(source, target)
+    return (first, 0) if found.kind == "refused" else (found, depth)
+
+
+def literal_depth(value: Any, port: Port) -> tuple[str | None, int]:
+    """Return why a literal can't be given to a port (None if it can), and over how many levels of lists it maps."""
+    reason = port.reason_against(value)
+    if reason is None or not isinstance(value, list) or not value:
+        return reason, 0
+    depths = set()
+    for item in value:
+        inner, depth = literal_depth(item, port)
+        if inner is not None:
+            return reason, 0
+        depths.add(depth)
+    return (None, depths.pop() + 1) if len(depths) == 1 else (reason, 0)
+
+
+def nested(value_type: ValueType, depth: int) -> ValueType:
+    """Return a type inside as many lists."""
+    for _ in range(depth):
+        value_type = ListOf(value_type)
+    return value_type
+
+
+def typed(nodes: Mapping[str, PlannedNode]) -> tuple[dict[str, PlannedNode], list[Problem]]:
+    """Return planned nodes with the levels over which each port maps, and what does not fit.
+
+    Args:
+        nodes: The nodes without subgraphs, in topological order. What can be seen within one graph was checked before;
+            here the lists that run through the inputs of subgraphs show.
+    """
+    typing = _Typing()
+    found: dict[str, PlannedNode] = {}
+    problems: list[Problem] = []
+    for node in nodes.values():
+        depths: dict[str, int] = {}
+        for port, binding in node.links.items():
+            problem, depth = typing.binding_depth(binding, _input(node, port).value_type, f"nodes.{node.id}.inputs.{port}")
+            problems += problem
+            if depth:
+                depths[port] = depth
+        for port, literal in node.literals.items():
+            if isinstance(literal, list) and (depth := literal_depth(literal, _input(node, port))[1]):
+                depths[port] = depth
+        planned = dataclasses.replace(node, depths=depths) if depths else node
+        found[node.id] = planned
+        typing.add(planned)
+    return found, problems
+
+
+def _input(node: PlannedNode, name: str) -> Port:
+    port = node.description.input(name)
+    assert port is not None, "unknown ports are refused before"
+    return port
+
+
+class _Typing:
+    """The types of the outputs of the nodes so far."""
+
+    def __init__(self) -> None:
+        self._types: dict[NodeOutput, ValueType] = {}
+
+    def add(self, node: PlannedNode) -> None:
+        for port in node.description.outputs:
+            self._types[NodeOutput(node.id, port.name)] = nested(port.value_type, node.map_depth)
+
+    def binding_depth(self, binding: Any, target: ValueType, place: str) -> tuple[list[Problem], int]:
+        if isinstance(binding, NodeOutput):
+            source = self._types[binding]
+            found, depth = type_fit(source, target)
+            if found.kind == "refused":
+                return [Problem(place, f"{binding} gives {source}, and it takes {target}: {found.why}")], 0
+            return [], depth
+        if isinstance(target, (Anything, JSON)):
+            return [], 0
+        if isinstance(target, ListOf):
+            inner = [self.binding_depth(item, target.item, place) for item in _items(binding)]
+            return [problem for problems, _ in inner for problem in problems], max((depth for _, depth in inner), default=0)
+        inner = [self.binding_depth(item, target, place) for item in _items(binding)]
+        return [problem for problems, _ in inner for problem in problems], 1 + max((depth for _, depth in inner), default=0)
+
+
+def _items(binding: Any) -> Iterator[Any]:
+    return (item for item in binding if not isinstance(item, Constant))
