@@ -153,7 +153,7 @@ def test_a_mistake_is_reported_with_its_place_and_what_to_do(data, place, reason
 @pytest.mark.parametrize(
     ("text", "line", "place", "words"),
     [
-        ('{"format": "flowra/1",\n "nodes": {},\n}', 3, "column", "comma"),
+        ('\n{"format": "flowra/1", "nodes": {}, }', 2, "column", "comma"),
         ("{'format': 1}", 1, "column 2", "double quotes"),
         ('{"format": "flowra/1", // why\n "nodes": {}}', 1, "column 24", "JSON has no comments"),
         ('{"format": "flowra/1",\n "nodes": {', 2, "column", "is the file complete?"),

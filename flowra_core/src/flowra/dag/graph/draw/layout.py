@@ -31,7 +31,8 @@ class Box(NamedTuple):
     height: float
 
 
-class Edge(NamedTuple, Generic[K]):
+@dataclass(frozen=True)
+class Edge(Generic[K]):
     """An arrow from a point on the right side of a box to one on the left side of another.
 
     Attributes:
