@@ -53,6 +53,8 @@ def fit(source: ValueType, target: ValueType) -> Fit:
         return _from_union(source, target)
     if isinstance(target, UnionOf):
         return _best([fit(source, item) for item in target.items], f"{target} takes no {source}")
+    if isinstance(target, JSON) and isinstance(source, (OptionalOf, ListOf)):
+        return fit(source.item, target)
     if isinstance(target, OptionalOf):
         return fit(source.item if isinstance(source, OptionalOf) else source, target.item)
     if isinstance(source, OptionalOf):
@@ -60,6 +62,10 @@ def fit(source: ValueType, target: ValueType) -> Fit:
         return inner if inner.kind == "refused" else Fit("converts", "refused when it arrives if it is nothing (null)")
     if isinstance(source, ListOf) and isinstance(target, ListOf):
         return _list(source, target)
+    if isinstance(source, Choice) and (found := _choice(source, target)) is not None:
+        return found
+    if isinstance(target, ListOf) and fit(source, target.item).kind != "refused":
+        return Fit("refused", f"{target} takes a list; write a list of links: [link]")
     if isinstance(source, MediaType) or isinstance(target, MediaType):
         return _media(source, target)
     return _scalar(source, target)
@@ -95,19 +101,15 @@ def _list(source: ListOf, target: ListOf) -> Fit:
 def _scalar(source: ValueType, target: ValueType) -> Fit:
     refused = Fit("refused", f"{target} takes no {source}")
     if isinstance(target, JSON):
-        plain = isinstance(source, (Boolean, Integer, Float, String, Choice, ListOf))
+        plain = isinstance(source, (Boolean, Integer, Float, String))
         return _FITS if plain else refused
     if isinstance(source, JSON):
-        if isinstance(target, (Boolean, Integer, Float, String, Choice, ListOf, PythonObject)):
-            return Fit("converts", f"checked when it arrives: is it {target}?")
-        return refused
+        return Fit("converts", f"checked when it arrives: is it {target}?")
     if isinstance(source, Integer) and isinstance(target, Float):
         return Fit("converts", "the whole number becomes a floating-point number")
     if isinstance(source, Float) and isinstance(target, Integer):
         return Fit("converts", "only whole values pass; anything else is refused when it arrives")
-    if isinstance(source, Choice):
-        return _choice(source, target)
-    if isinstance(target, Choice) and isinstance(source, (String, Integer, Float)):
+    if isinstance(target, Choice) and any(fit(source, each()).kind != "refused" for each in _types_of(target)):
         return Fit("converts", "checked when it arrives: is it one of the choices?")
     if isinstance(source, (String, File, Folder)) and isinstance(target, (String, File, Folder)):
         return _path(source, target)
@@ -115,19 +117,36 @@ def _scalar(source: ValueType, target: ValueType) -> Fit:
         return Fit("converts", "the text is decoded from base64")
     if isinstance(source, ListOf):
         return Fit("refused", f"{target} takes one value, not a list")
-    if isinstance(target, ListOf):
-        return Fit("refused", f"{target} takes a list; write a list of links: [link]")
+    if isinstance(source, PythonObject) and isinstance(target, PythonObject):
+        return _object(source, target)
     return refused
 
 
-def _choice(source: Choice, target: ValueType) -> Fit:
+def _choice(source: Choice, target: ValueType) -> Fit | None:
+    """Say how the choices fit a type that takes some of them; None if it takes none."""
+    taken = [value for value in source.values if target.accepts_literal(value) is None]
+    if not taken:
+        return Fit("refused", "they have no choice in common") if isinstance(target, Choice) else None
+    if len(taken) < len(source.values):
+        refused = ", ".join(repr(value) for value in source.values if value not in taken)
+        return Fit("converts", f"refused when it arrives if it is {refused}")
     if isinstance(target, Choice):
-        common = set(source.values) & set(target.values)
-        if common == set(source.values):
-            return _FITS
-        return Fit("converts", "checked when it arrives") if common else Fit("refused", "they have no choice in common")
-    if all(target.accepts_literal(value) is None for value in source.values):
         return _FITS
+    fits = [fit(each(), target) for each in _types_of(source)]
+    return next((each for each in fits if each.kind != "fits"), _FITS)
+
+
+def _types_of(choice: Choice) -> list[type[ValueType]]:
+    types: dict[type, type[ValueType]] = {bool: Boolean, str: String, int: Integer, float: Float}
+    return [types[each] for each in dict.fromkeys(map(type, choice.values))]
+
+
+def _object(source: PythonObject, target: PythonObject) -> Fit:
+    if source.python is not None and target.python is not None:
+        if issubclass(source.python, target.python):
+            return _FITS
+        if issubclass(target.python, source.python):
+            return Fit("converts", f"checked when it arrives: is it {target}?")
     return Fit("refused", f"{target} takes no {source}")
 
 
@@ -138,13 +157,16 @@ def _path(source: ValueType, target: ValueType) -> Fit:
         return Fit("converts", "the text is taken as a path")
     if type(source) is not type(target):
         return Fit("refused", f"{target} takes no {source}")
-    if isinstance(source, File) and isinstance(target, File) and source.url and not target.url:
-        return Fit("converts", "refused when it arrives if it is an address")
-    return (
-        _FITS
-        if source.parameters() == target.parameters() or target == File()
-        else Fit("converts", "checked when it arrives")
-    )
+    if isinstance(source, File) and isinstance(target, File):
+        if source.extensions and target.extensions and not {*source.extensions} & {*target.extensions}:
+            return Fit("refused", f"{target} takes no {source}")
+        if source.url and not target.url:
+            return Fit("converts", "refused when it arrives if it is an address")
+        if target.extensions and not (source.extensions and {*source.extensions} <= {*target.extensions}):
+            return Fit("converts", f"refused when it arrives if it doesn't end with {' or '.join(target.extensions)}")
+    if isinstance(source, (File, Folder)) and isinstance(target, (File, Folder)) and target.exists > source.exists:
+        return Fit("converts", "refused when it arrives if it isn't there")
+    return _FITS
 
 
 def _media(source: ValueType, target: ValueType) -> Fit:
@@ -153,27 +175,53 @@ def _media(source: ValueType, target: ValueType) -> Fit:
         return Fit("converts", "the file is read") if target.reads_files else refused
     if isinstance(source, Bytes) and isinstance(target, AnyImageType):
         return Fit("converts", "the bytes are decoded")
+    if isinstance(source, JSON) and isinstance(target, MediaType):
+        return Fit("converts", f"checked when it arrives: is it {target}?")
     if isinstance(source, ListOf):
+        if isinstance(target, (Tensor, Embedding)) and _gives_numbers(source.item, nested=isinstance(target, Tensor)):
+            return Fit("converts", "the numbers become an array")
         return Fit("refused", f"{target} takes one value, not a list")
-    if isinstance(target, ListOf):
-        return Fit("refused", f"{target} takes a list; write a list of links: [link]")
+    if isinstance(source, (Tensor, Embedding)) and isinstance(target, (Tensor, Embedding)):
+        return _array(source, target)
     if isinstance(source, AnyImageType) and isinstance(target, AnyImageType):
         return _image(source, target)
     if isinstance(source, MaskType) and isinstance(target, AnyImageType):
         return Fit("converts", "the mask becomes a grey picture of 0 and 255")
     if isinstance(source, AnyImageType) and isinstance(target, MaskType):
         return Fit("converts", "only a picture of 0 and its largest value passes as a mask")
-    if isinstance(target, Tensor) and isinstance(source, (AnyImageType, MaskType, Embedding, Tensor)):
-        return _FITS if target == Tensor() else Fit("converts", "shape and dtype are checked when it arrives")
-    if isinstance(source, (Tensor, Embedding)) and isinstance(target, (AnyImageType, MaskType, Embedding)):
-        return Fit("converts", "shape and dtype are checked when it arrives")
+    if isinstance(target, Tensor) and isinstance(source, (AnyImageType, MaskType)):
+        return _FITS if target == Tensor() else Fit("converts", _ARRAY_CHECK)
+    if isinstance(source, Tensor) and isinstance(target, (AnyImageType, MaskType)):
+        return Fit("converts", _ARRAY_CHECK)
     if isinstance(source, DetectionsType) and isinstance(target, JSON):
         return Fit("converts", "the detections become plain data")
-    if isinstance(source, JSON) and isinstance(target, DetectionsType):
-        return Fit("converts", "checked when it arrives")
     if type(source) is type(target):
         return _FITS if not target.parameters() else Fit("converts", "checked when it arrives")
     return refused
+
+
+_ARRAY_CHECK = "shape and dtype are checked when it arrives"
+
+
+def _array(source: Tensor | Embedding, target: Tensor | Embedding) -> Fit:
+    given, wanted = _shape(source), _shape(target)
+    if given is not None and wanted is not None:
+        alike = (a == b or None in (a, b) for a, b in zip(given, wanted, strict=False))
+        if len(given) != len(wanted) or not all(alike):
+            return Fit("refused", f"{target} takes no {source}")
+    if target == Tensor() or (isinstance(source, Embedding) and target == Embedding()):
+        return _FITS
+    return Fit("converts", _ARRAY_CHECK)
+
+
+def _gives_numbers(item: ValueType, *, nested: bool) -> bool:
+    if nested and isinstance(item, ListOf):
+        return _gives_numbers(item.item, nested=True)
+    return isinstance(item, (Integer, Float, JSON, Anything))
+
+
+def _shape(array: Tensor | Embedding) -> tuple[int | None, ...] | None:
+    return (array.dim,) if isinstance(array, Embedding) else array.shape
 
 
 def _image(source: ValueType, target: ValueType) -> Fit:

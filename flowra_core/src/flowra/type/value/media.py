@@ -157,6 +157,7 @@ class Tensor(MediaType):
     kind: ClassVar[str] = "Tensor"
     handled_as: ClassVar[str] = "Tensor"
     words: ClassVar[str] = "numpy array of numbers"
+    reads_files: ClassVar[bool] = True
     literals: ClassVar[tuple[type, ...]] = (str, list)
 
     shape: tuple[int | None, ...] | None = None
