@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowra.type.component.base import Component, inner_type
-from flowra.type.value.base import ValueType
+from flowra.type.value.base import ValueType, check_sizes, short
 from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.scalar import JSON, Boolean, Choice, File, Float, Folder, Integer, String
 
@@ -55,12 +57,26 @@ class Number(Component):
 
     def mistakes(self, value_type: ValueType) -> list[str]:
         """Return what is wrong with the bounds."""
-        found = []
+        found = [
+            f"{name} is a finite number, got {short(value)}"
+            for name, value in (("min", self.min), ("max", self.max), ("step", self.step))
+            if value is not None and (type(value) not in (int, float) or not math.isfinite(value))
+        ]
+        if found:
+            return found
         if self.min is not None and self.max is not None and self.min > self.max:
             found.append(f"min {self.min} is above max {self.max}")
+        elif isinstance(inner_type(value_type), Integer):
+            low, high = self._whole_bounds()
+            if low is not None and high is not None and low > high:
+                found.append(f"no whole number lies between {self.min} and {self.max}")
         if self.step is not None and self.step <= 0:
             found.append(f"step {self.step} is not positive")
         return found
+
+    def _whole_bounds(self) -> tuple[int | None, int | None]:
+        low = None if self.min is None else math.ceil(self.min)
+        return low, None if self.max is None else math.floor(self.max)
 
     def constraint(self, value_type: ValueType) -> CoreSchema | None:
         """Return the schema of the bounds."""
@@ -69,8 +85,7 @@ class Number(Component):
         if self.min is None and self.max is None:
             return None
         if isinstance(value_type, Integer):
-            low = None if self.min is None else int(self.min)
-            high = None if self.max is None else int(self.max)
+            low, high = self._whole_bounds()
             return core_schema.int_schema(ge=low, le=high)
         return core_schema.float_schema(ge=self.min, le=self.max)
 
@@ -123,12 +138,17 @@ class Select(Component):
     multiple: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "choices", tuple(self.choices))
-        object.__setattr__(self, "labels", tuple(self.labels))
+        for name in ("choices", "labels"):
+            given = getattr(self, name)
+            if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+                raise TypeError(f"{name} are a list, got {short(given)}")
+            object.__setattr__(self, name, tuple(given))
 
     def resolved_type(self, annotated: Any = None) -> ValueType:
         """Return the value type; without one it is the choices' own."""
         if self.value_type is None and annotated is None:
+            if not self.choices:
+                raise TypeError("a Select needs choices")
             choice = Choice(self.choices)
             return ListOf(choice) if self.multiple else choice
         return super().resolved_type(annotated)
@@ -145,14 +165,22 @@ class Select(Component):
         if self.multiple != isinstance(core, ListOf):
             found.append(f"multiple={self.multiple} with the value type {core}")
         item = core.item if isinstance(core, ListOf) else core
+        if not isinstance(item, (String, Integer, Float, Choice)):
+            return [*found, f"a Select has texts or numbers to choose from, not {item}"]
         found += [
             f"choice {choice!r}: {reason}" for choice in choices if (reason := item.accepts_literal(choice)) is not None
         ]
+        if not found and len({*map(_key, choices)}) < len(choices):
+            found.append("a choice is listed twice")
         return found
 
     def _choices(self, value_type: ValueType) -> tuple[Any, ...]:
         item = value_type.item if isinstance(value_type, ListOf) else value_type
-        return self.choices or (item.values if isinstance(item, Choice) else ())
+        if not self.choices:
+            return item.values if isinstance(item, Choice) else ()
+        # What is picked is given to the node as the port's type has it: 1.0 for a number, though the list says 1.
+        number = {Integer: int, Float: float}.get(type(item))
+        return self.choices if number is None else tuple(map(number, self.choices))
 
     def constraint(self, value_type: ValueType) -> CoreSchema | None:
         """Return the schema of the choices."""
@@ -165,15 +193,20 @@ class Select(Component):
 
     def json_schema(self, value_type: ValueType) -> dict[str, Any]:
         """Return an `enum` schema, or an array of one without repetition."""
-        choices = {"enum": list(self._choices(inner_type(value_type)))}
-        schema = {"type": "array", "items": choices, "uniqueItems": True} if self.multiple else choices
+        core = inner_type(value_type)
+        choices = {"enum": list(self._choices(core))}
+        schema = {**core.json_schema(), "items": choices, "uniqueItems": True} if self.multiple else choices
         return {"anyOf": [schema, {"type": "null"}]} if isinstance(value_type, OptionalOf) else schema
 
 
 def _distinct(values: list[Any]) -> list[Any]:
-    if len(values) != len(set(values)):
+    if len(values) != len({*map(_key, values)}):
         raise ValueError("a choice is listed twice")
     return values
+
+
+def _key(choice: Any) -> tuple[bool, Any]:
+    return isinstance(choice, bool), choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,13 +233,23 @@ class Text(Component):
 
     def mistakes(self, value_type: ValueType) -> list[str]:
         """Return what is wrong with the pattern and the lengths."""
+        from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+        try:
+            check_sizes(0, min_length=self.min_length, max_length=self.max_length)
+        except ValueError as error:
+            return [str(error)]
         found = []
         if self.max_length is not None and self.min_length > self.max_length:
             found.append(f"min_length {self.min_length} is above max_length {self.max_length}")
         try:
             re.compile(self.pattern)
-        except re.error as error:
+            SchemaValidator(core_schema.str_schema(pattern=self.pattern))
+        except (re.error, TypeError) as error:
             found.append(f"pattern {self.pattern!r} is no regular expression: {error}")
+        except SchemaError as error:
+            reason = str(error).rpartition("error: ")[2].partition("\n")[0]
+            found.append(f"pattern {self.pattern!r} can't be used: {reason}")
         return found
 
     def constraint(self, value_type: ValueType) -> CoreSchema | None:

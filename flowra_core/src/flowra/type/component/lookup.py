@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from flowra.type.component.base import Component, inner_type
@@ -59,10 +60,14 @@ def component_from_json(data: dict[str, Any]) -> Component:
     settings: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key != "component"
     }
+    known = [field.name for field in dataclasses.fields(cls)]
+    for setting in settings:
+        if setting not in known:
+            raise ValueError(f"component {name} has no setting {setting!r}; it has {', '.join(known)}")
     try:
         return cls(**settings)
-    except TypeError as error:
-        raise ValueError(f"component {name}: {str(error).split('() ', 1)[-1]}") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"component {name}: {error}") from None
 
 
 def _from_pack(name: str) -> type[Component]:
