@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowra.type.value.base import short
 from flowra.type.value.media import DetectionsType
 
 if TYPE_CHECKING:
@@ -48,11 +50,16 @@ class Detections:
             object.__setattr__(self, name, value)
 
         put("boxes", self._boxes())
-        put("scores", np.array(self.scores, dtype=np.float32).reshape(-1))
-        put("class_ids", np.array(self.class_ids, dtype=np.int64).reshape(-1))
-        put("class_names", tuple(str(name) for name in self.class_names))
-        width, height = self.image_size
-        put("image_size", (int(width), int(height)))
+        put("scores", _array("scores", self.scores, np.float32).reshape(-1))
+        put("class_ids", self._class_ids())
+        names: Any = self.class_names
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise ValueError(f"class_names are a list of names, got {short(names)}")
+        put("class_names", tuple(str(name) for name in names))
+        size = tuple(self.image_size) if isinstance(self.image_size, Iterable) else ()
+        if len(size) != 2 or not all(float(side).is_integer() for side in size):
+            raise ValueError(f"image_size is (width, height) in whole pixels, got {self.image_size}")
+        put("image_size", (int(size[0]), int(size[1])))
         self._check()
         for array in (self.boxes, self.scores, self.class_ids):
             array.flags.writeable = False
@@ -60,12 +67,21 @@ class Detections:
     def _boxes(self) -> NDArray[np.float32]:
         import numpy as np
 
-        boxes = np.array(self.boxes, dtype=np.float32)
+        boxes = _array("boxes", self.boxes, np.float32)
         if boxes.size == 0:
             return boxes.reshape(0, 4)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise ValueError(f"boxes have the shape (N, 4), got {boxes.shape}")
         return boxes
+
+    def _class_ids(self) -> NDArray[np.int64]:
+        import numpy as np
+
+        # Detectors give them as floats as well, in one array with the scores; whole they must be.
+        ids = _array("class_ids", self.class_ids, np.float64).reshape(-1)
+        if (ids != np.trunc(ids)).any() or (abs(ids) > 2**53).any():
+            raise ValueError("class_ids are whole numbers")
+        return ids.astype(np.int64)
 
     def _check(self) -> None:
         import numpy as np
@@ -124,6 +140,8 @@ class Detections:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Detections:
         """Make detections from what `to_json` gave; raises ValueError where that is not what it is."""
+        if not isinstance(data, dict):
+            raise ValueError(f"detections are an object, got {short(data)}")
         expected = ("boxes", "scores", "class_ids", "class_names", "image_size")
         missing = [name for name in expected if name not in data]
         unknown = [name for name in data if name not in expected]
@@ -135,3 +153,13 @@ class Detections:
                 + (f"; unknown: {', '.join(unknown)}" if unknown else "")
             )
         return cls(**{name: data[name] for name in expected})
+
+
+def _array(name: str, value: Any, dtype: Any) -> NDArray[Any]:
+    import numpy as np
+
+    try:
+        with np.errstate(over="ignore"):  # too large becomes infinite, which is refused by name
+            return np.array(value, dtype=dtype)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} are numbers, in rows of one length, got {short(value)}") from None
