@@ -257,4 +257,4 @@ def test_detections_come_as_themselves_and_as_plain_data(tmp_path):
     assert "got list" in refusal(DETECTIONS, [], None)
     assert "missing" in refusal(DETECTIONS, {"boxes": []}, None)
     wrong = {**found.to_json(), "image_size": 3}
-    assert "expected detections" in refusal(DETECTIONS, wrong, None)
+    assert "image_size is (width, height)" in refusal(DETECTIONS, wrong, None)
