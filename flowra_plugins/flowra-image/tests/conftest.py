@@ -1,19 +1,9 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
-
-# The tests are no package (the pack's name has a hyphen), so what they share is found beside them.
-sys.path.insert(0, str(Path(__file__).parent))
-
-settings.register_profile(
-    "image", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-settings.load_profile("image")
 
 _PHOTOS = Path(__file__).parent / "photos"
 
