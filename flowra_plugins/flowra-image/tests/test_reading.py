@@ -129,12 +129,8 @@ def test_an_animation_gives_its_first_frame(sheet):
 
 
 def test_an_embedded_colour_profile_is_applied(sheet):
-    lab = ImageCms.createProfile("LAB")
-    assert lab is not None
     # A profile whose red and blue are swapped against sRGB shows that it is used at all.
-    from PIL.ImageCms import ImageCmsProfile
-
-    srgb = ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert np.array_equal(decode(stored(sheet, "png", icc_profile=srgb)), np.asarray(sheet))
     named = bytearray(srgb.replace(b"s\0R\0G\0B", b"s\0W\0A\0P").replace(b"sRGB", b"sWAP"))
     count = struct.unpack(">I", named[128:132])[0]
@@ -184,6 +180,14 @@ def test_a_bomb_is_refused_before_it_is_decoded():
         decode(data + struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND")))
     assert "3600 million" in caught.value.why
     assert "max_megapixels" in caught.value.fix
+
+
+def test_a_picture_beyond_pillows_limit_is_read_where_ours_allows_it():
+    data = stored(Image.new("1", (9600, 9600), 1), "png")
+    assert decode(data, max_megapixels=93).shape == (9600, 9600)
+    with pytest.raises(ImageError, match="larger than allowed"):
+        decode(data, max_megapixels=92)
+    assert Image.MAX_IMAGE_PIXELS is not None
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff", "gif", "bmp"])

@@ -85,7 +85,11 @@ def decode(data: bytes, *, source: str = "the bytes", max_megapixels: float = MA
     except UnidentifiedImageError:
         if data[:4] in _TIFF:
             return _float_tiff(data, source, max_megapixels)
-        raise ImageError(f"{source} is no picture that can be read", why=_guess(data)) from None
+        raise ImageError(
+            f"{source} is no picture that can be read",
+            why=_guess(data),
+            fix="give a PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF file",
+        ) from None
     except _BROKEN as error:
         raise _broken(source, error) from error
     with image:

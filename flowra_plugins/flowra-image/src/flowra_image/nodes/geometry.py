@@ -56,7 +56,7 @@ class Resize(Node):
         filter: Annotated[
             Filter, Select(description="auto: area where it shrinks, bicubic where it grows", advanced=True)
         ] = "auto"
-        background: Annotated[str, Color(description="Rgba of the bars of pad")] = "#000000"
+        background: Annotated[str, Color(description="Colour of the bars of pad")] = "#000000"
 
     class OutputArgs(BaseArgs):
         """The picture in its new size."""
@@ -133,7 +133,7 @@ class Rotate(Node):
             float, Number(min=-360, max=360, step=90, unit="°", description="Counter-clockwise, in degrees")
         ] = 90.0
         expand: Annotated[bool, Switch(description="Grow the picture so that nothing is cut off")] = True
-        background: Annotated[str, Color(description="Rgba of the corners; #rrggbb00 leaves RGBA transparent")] = (
+        background: Annotated[str, Color(description="Colour of the corners; #rrggbb00 leaves RGBA transparent")] = (
             "#00000000"
         )
         smooth: Annotated[bool, Switch(description="Interpolate (bicubic); off takes the nearest pixel")] = True
