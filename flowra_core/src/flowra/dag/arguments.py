@@ -14,18 +14,19 @@ import hashlib
 import json
 import sys
 import types
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticUndefined, SchemaError
 from typing_extensions import dataclass_transform
 
-from flowra.dag.port import Port
+from flowra.dag.port import Port, jsonable
 from flowra.exceptions import NodeDefinitionError, Problem
 from flowra.type.annotations import value_type_of
 from flowra.type.component_type import REQUIRED, Component, component_for
-from flowra.type.value.base import located_complaints
+from flowra.type.value.base import ValueType, located_complaints, short
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -76,17 +77,17 @@ class _ArgsMeta(ModelMetaclass):
             ports[field] = port
             problems += [Problem(f"{place}.{field}", mistake) for mistake in port.component.mistakes(port.value_type)]
             rewritten[field] = Annotated[Any, _PortSchema(port)]
+            namespace.pop(field, None)  # pydantic's namespace asks a value it replaces whether it is true: no array is
             namespace[field] = Field(
                 default=PydanticUndefined if port.required else port.default,
                 description=port.description or None,
             )
         problems += [
-            Problem(
-                f"{place}.{field}",
-                f"has the value {value!r} but no annotation; write {field}: <type> = {value!r}",
-            )
+            Problem(f"{place}.{field}", reason)
             for field, value in namespace.items()
-            if isinstance(value, (bool, int, float, str)) and not field.startswith("_") and field not in rewritten
+            if not field.startswith("_")
+            and field not in (*rewritten, "model_config")
+            and (reason := _unannotated(field, value, namespace.get("__qualname__", name)))
         ]
         # The class is still made, without the broken fields, so that its other mistakes and its siblings' can be found.
         broken = {problem.place.rpartition(".")[2] for problem in problems}
@@ -96,7 +97,12 @@ class _ArgsMeta(ModelMetaclass):
         namespace.pop("__annotate__", None)
         namespace.pop("__annotate_func__", None)
         namespace["__annotations__"] = rewritten
-        cls: Any = super().__new__(mcs, name, bases, namespace, **kwargs)
+        try:
+            cls: Any = super().__new__(mcs, name, bases, namespace, **kwargs)
+        except (PydanticUserError, SchemaError) as error:
+            # Where pydantic makes no class, there is none that could carry the problems to the node's report.
+            reason = str(error).partition("\n")[0]
+            raise definition_error(place, problems or [Problem(place, reason)]) from error
         inherited: dict[str, Port] = {}
         for base in reversed(cls.__mro__[1:]):
             inherited.update(getattr(base, "__ports__", {}))
@@ -161,6 +167,21 @@ def _annotations(namespace: dict[str, Any]) -> dict[str, Any]:
     return dict(annotate(1)) if annotate is not None else {}
 
 
+def _unannotated(field: str, value: Any, qualname: str) -> str | None:
+    """Say why a class attribute without annotation is no port, or None where it isn't meant to be one."""
+    if isinstance(value, type):
+        if value.__qualname__.startswith(f"{qualname}."):
+            return None
+        return f"is assigned, not annotated; write {field}: {value.__name__}"
+    if isinstance(value, (Component, ValueType)):
+        return f"is assigned, not annotated; write {field}: {type(value).__name__}(…)"
+    if isinstance(value, FieldInfo):
+        return f"has no annotation; write {field}: <type> = Field(…)"
+    if value is None or isinstance(value, (bool, int, float, str, bytes, list, tuple, dict, set, PurePath)):
+        return f"has the value {value!r} but no annotation; write {field}: <type> = {value!r}"
+    return None
+
+
 def _is_class_variable(raw: Any) -> bool:
     if isinstance(raw, str):
         try:
@@ -176,12 +197,17 @@ def _port(name: str, annotation: Any, default: Any) -> Port:
         raise ValueError("a port's name can't begin with an underscore")
     if name in _RESERVED:
         raise ValueError(f"the name {name!r} is taken by BaseArgs; choose another")
-    component, annotated = _component_of(annotation)
-    field = default if isinstance(default, FieldInfo) else None
+    component, annotated, field = _component_of(annotation)
+    field = default if isinstance(default, FieldInfo) else field
     if field is not None:
-        default = field.default if field.default_factory is None else field.default_factory()  # type: ignore[call-arg]
+        _check_field(field)
+        if default is field or default is PydanticUndefined:
+            default = field.default if field.default_factory is None else field.default_factory()  # type: ignore[call-arg]
+    stated = component.default if component is not None else REQUIRED
     if default is PydanticUndefined or default is Ellipsis:
-        default = component.default if component is not None else REQUIRED
+        default = stated
+    elif stated is not REQUIRED:
+        raise ValueError("has two defaults, one in the component and one after it; leave one out")
     if component is None:
         value_type = value_type_of(annotated)
         component = component_for(value_type)
@@ -191,19 +217,36 @@ def _port(name: str, annotation: Any, default: Any) -> Port:
     return Port(name, value_type, component, default, description)
 
 
-def _component_of(annotation: Any) -> tuple[Component | None, Any]:
+def _component_of(annotation: Any) -> tuple[Component | None, Any, FieldInfo | None]:
     if isinstance(annotation, Component):
-        return annotation, None
+        return annotation, None, None
     if isinstance(annotation, type) and issubclass(annotation, Component):
-        return annotation(), None
+        return annotation(), None, None
     if get_origin(annotation) is Annotated:
         annotated, *metadata = get_args(annotation)
         found = [item() if isinstance(item, type) and issubclass(item, Component) else item for item in metadata]
         components = [item for item in found if isinstance(item, Component)]
+        fields = [item for item in found if isinstance(item, FieldInfo)]
         if len(components) > 1:
             raise TypeError("has more than one component")
-        return (components[0] if components else None), annotated
-    return None, annotation
+        for item in found:
+            if item not in (*components, *fields) and type(item).__module__.partition(".")[0] in _IGNORED_BY_FLOWRA:
+                raise TypeError(f"{type(item).__name__} is not looked at; {_STATE_IN_COMPONENT}")
+        return (components[0] if components else None), annotated, (fields[0] if fields else None)
+    return None, annotation, None
+
+
+#: Whose metadata in an annotation asks something of the value, and would be passed over in silence.
+_IGNORED_BY_FLOWRA = ("annotated_types", "pydantic", "pydantic_core")
+_STATE_IN_COMPONENT = "state what a value must meet in the component: Number(min=0), Text(max_length=80)"
+
+
+def _check_field(field: FieldInfo) -> None:
+    if field.metadata:
+        asked = ", ".join(type(item).__name__ for item in field.metadata)
+        raise TypeError(f"only default and description of a Field are looked at, not {asked}; {_STATE_IN_COMPONENT}")
+    if field.alias is not None or field.validation_alias is not None:
+        raise TypeError("a port has one name; leave out the alias of its Field")
 
 
 def _default_mistakes(cls: Any, place: str) -> list[Problem]:
@@ -211,10 +254,21 @@ def _default_mistakes(cls: Any, place: str) -> list[Problem]:
     own = [port for port in cls.__ports__.values() if port.name in cls.__annotations__ and not port.required]
     mistakes = []
     for port in own:
-        reason = port.reason_against(port.default)
+        reason = port.reason_against(port.default) or _unwritable(port.default)
         if reason:
             mistakes.append(Problem(f"{place}.{port.name}", f"default: {reason}"))
     return mistakes
+
+
+def _unwritable(default: Any) -> str | None:
+    """Say why a default can't stand in a manifest or a form, or None if it can."""
+    from pydantic_core import PydanticSerializationError
+
+    try:
+        jsonable(default)
+    except (PydanticSerializationError, ValueError):
+        return f"a graph file has no place for {short(default)}; make the port optional, and the value in run"
+    return None
 
 
 class BaseArgs(BaseModel, metaclass=_ArgsMeta):
