@@ -18,6 +18,7 @@ class Threshold(Node):
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -185,6 +186,21 @@ def _name(cls: type) -> str:
     return cls.__qualname__.rpartition("<locals>.")[2]
 
 
+#: Functions that return at once, with something that still has to be run.
+_NO_RESULT = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
+
+
+def _misnamed(cls: type[Node], name: str) -> list[Problem]:
+    """Find the argument classes of a body whose names are nearly one of the three that count."""
+    roles = ("InitArgs", "InputArgs", "OutputArgs")
+    return [
+        Problem(f"{name}.{attribute}", f"is not looked at; did you mean {near[0]}?")
+        for attribute, value in cls.__dict__.items()
+        if attribute not in roles and isinstance(value, type) and issubclass(value, BaseArgs)
+        if (near := difflib.get_close_matches(attribute, roles, n=1))
+    ]
+
+
 def _mistakes(cls: type[Node]) -> list[Problem]:
     name = _name(cls)
     problems: list[Problem] = []
@@ -194,15 +210,20 @@ def _mistakes(cls: type[Node]) -> list[Problem]:
             problems.append(Problem(f"{name}.{role}", f"is no BaseArgs class; write class {role}(BaseArgs): …"))
         elif role in cls.__dict__:
             problems += args.__problems__
+    problems += _misnamed(cls, name)
     run = cls.__dict__.get("run")
     if run is None and cls.run is Node.run:
         problems.append(Problem(f"{name}.run", "is missing; write def run(self, context, args): …"))
     for method in ("init", "run"):
         function = cls.__dict__.get(method)
-        if inspect.isfunction(function) and not _takes_two(function):
+        if not inspect.isfunction(function):
+            continue
+        if not _takes_two(function):
             problems.append(
                 Problem(f"{name}.{method}", f"takes (self, context, args), not {inspect.signature(function)}")
             )
+        if function.__code__.co_flags & _NO_RESULT:
+            problems.append(Problem(f"{name}.{method}", "is a coroutine or a generator; write def, and return"))
     problems += _trait_mistakes(cls, name)
     if not isinstance(cls.version, int) or isinstance(cls.version, bool) or cls.version < 1:
         problems.append(Problem(f"{name}.version", f"is a whole number from 1, not {cls.version!r}"))
