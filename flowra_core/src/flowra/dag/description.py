@@ -90,11 +90,16 @@ class NodeDescription:
 
 
 def _object_schema(ports: tuple[Port, ...], title: str) -> dict[str, Any]:
+    definitions: dict[str, Any] = {}
+    properties = {port.name: port.json_schema() for port in ports}
+    for schema in properties.values():
+        definitions.update(schema.pop("$defs", {}))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
         "type": "object",
-        "properties": {port.name: port.json_schema() for port in ports},
+        "properties": properties,
         "required": [port.name for port in ports if port.required],
         "additionalProperties": False,
+        **({"$defs": definitions} if definitions else {}),
     }

@@ -63,7 +63,10 @@ class Port:
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a literal for the port, with what a form needs under `x-flowra`."""
-        schema = dict(self.component.json_schema(self.value_type))
+        definitions: dict[str, Any] = {}
+        schema: dict[str, Any] = without_definitions(self.component.json_schema(self.value_type), definitions)
+        if definitions:
+            schema["$defs"] = definitions
         schema["title"] = self.component.label or self.name.replace("_", " ").capitalize()
         if self.description:
             schema["description"] = self.description
@@ -95,6 +98,16 @@ class Port:
             default=data.get("default", REQUIRED),
             description=data.get("description", ""),
         )
+
+
+def without_definitions(schema: Any, found: dict[str, Any]) -> Any:
+    """Return a JSON Schema without its `$defs`, which go to `found`: references to them start at the top."""
+    if isinstance(schema, list):
+        return [without_definitions(item, found) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found.update(schema.get("$defs", {}))
+    return {key: without_definitions(item, found) for key, item in schema.items() if key != "$defs"}
 
 
 def jsonable(value: Any) -> Any:
