@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ DISTRIBUTIONS = {
         "numpy",
     ),
 }
+LICENCES = {"pillow": "MIT-CMU", "opencv": "Apache-2.0", "scikit-image": "BSD-3-Clause"}
 IMPORTS = {
     "pillow": "import PIL.Image, PIL.ImageFilter",
     "opencv": "import cv2",
@@ -343,10 +345,10 @@ def weight(library: str) -> None:
 
     megabytes = 0.0
     for name in DISTRIBUTIONS[library]:
-        files = importlib.metadata.files(name) or []
-        megabytes += sum(path.stat().st_size for file in files if (path := file.locate()).is_file()) / 1e6  # type: ignore[union-attr]
-    data = importlib.metadata.metadata(DISTRIBUTIONS[library][0])
-    licence = (data.get("License-Expression") or data.get("License") or "?").splitlines()[0][:40]
+        # Compiled bytecode is there or not as the installer pleases.
+        files = [file for file in importlib.metadata.files(name) or [] if file.suffix != ".pyc"]
+        megabytes += sum(Path(file.locate()).stat().st_size for file in files) / 1e6
+    licence = LICENCES[library]
     net = (start(IMPORTS[library]) - start("pass")) * 1000
     print(
         f"  {library:14} {importlib.metadata.version(DISTRIBUTIONS[library][0]):12} "
