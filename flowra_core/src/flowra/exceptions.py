@@ -20,6 +20,7 @@ An error answers four questions: *what* happened, *where* (pack, node, port, fil
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -38,12 +39,24 @@ __all__ = [
     "RunError",
     "StoreError",
     "UsageError",
+    "printable",
 ]
 
 #: The most lines that an error prints; whatever lies beyond is counted, and reachable with `-v` or `--json`.
 MESSAGE_LINES = 15
 #: The most lines that one of where, why, inputs and fix takes of them.
 FIELD_LINES = 4
+#: The most characters of a line; what somebody's library says may be megabytes without a line break.
+LINE_LENGTH = 400
+#: What would move the cursor or could not be written as UTF-8.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def printable(text: str, limit: int = LINE_LENGTH) -> str:
+    """Return a text as one line that a terminal shows as it is: cut, and with control characters escaped."""
+    if len(text) > limit:
+        text = f"{text[: limit - 1]}…"
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class FlowraError(Exception):
@@ -72,10 +85,17 @@ class FlowraError(Exception):
         # Exceptions with keyword-only arguments don't survive pickling (a worker sends them home) by themselves.
         return (_rebuild, (type(self), self.args, self.__dict__.copy()))
 
-    def lines(self) -> list[str]:
-        """Return the message line by line: what, where, why, fix."""
+    def lines(self, *, whole: bool = False) -> list[str]:
+        """Return the message line by line: what, where, why, fix.
+
+        Args:
+            whole: Leave nothing out, however long it gets.
+        """
         labelled = (("where", self.where), ("why", self.why), ("fix", self.fix))
-        return [self.what, *(line for label, text in labelled if text for line in _labelled(label, text))]
+        return [
+            _row(self.what, whole=whole),
+            *(line for label, text in labelled if text for line in _labelled(label, text, whole=whole)),
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the error as plain data, for `--json` and journals."""
@@ -88,9 +108,13 @@ class FlowraError(Exception):
         }
 
 
-def _labelled(label: str, text: str) -> list[str]:
-    first, *rest = text.splitlines() or [""]
-    if len(rest) > FIELD_LINES - 1:
+def _row(text: str, *, whole: bool) -> str:
+    return printable(text, len(text) if whole else LINE_LENGTH)
+
+
+def _labelled(label: str, text: str, *, whole: bool) -> list[str]:
+    first, *rest = [_row(line, whole=whole) for line in text.splitlines()] or [""]
+    if len(rest) > FIELD_LINES - 1 and not whole:
         hidden = len(rest) - (FIELD_LINES - 2)
         rest = [*rest[: FIELD_LINES - 2], f"… {hidden} more lines (-v shows all)"]
     return [f"  {label + ':':<7} {first}", *(f"          {line}" for line in rest)]
@@ -153,12 +177,12 @@ class _ProblemsError(FlowraError):
         super().__init__(what, where=where, fix=fix)
         self.problems: Sequence[Problem] = tuple(problems)
 
-    def lines(self) -> list[str]:
+    def lines(self, *, whole: bool = False) -> list[str]:
         """Return the message line by line, with as many problems as `MESSAGE_LINES` leaves room for."""
-        head, *tail = super().lines()
-        room = MESSAGE_LINES - 1 - len(tail)
+        head, *tail = super().lines(whole=whole)
+        room = len(self.problems) if whole else MESSAGE_LINES - 1 - len(tail)
         shown = list(self.problems) if len(self.problems) <= room else list(self.problems[: room - 1])
-        rows = [f"  {problem}" for problem in shown]
+        rows = [f"  {_row(str(problem), whole=whole)}" for problem in shown]
         hidden = len(self.problems) - len(shown)
         if hidden:
             rows.append(f"  … and {hidden} more")
@@ -225,17 +249,20 @@ class NodeFailedError(RunError):
         self.inputs = dict(inputs or {})
         self.traceback = traceback
 
-    def lines(self) -> list[str]:
+    def lines(self, *, whole: bool = False) -> list[str]:
         """Return the message line by line: what, where, why, the inputs that fit, fix."""
-        labelled = [("where", self.where), ("why", self.why)]
-        head = [self.what, *(row for label, text in labelled if text for row in _labelled(label, text))]
-        tail = _labelled("fix", self.fix) if self.fix else []
-        rows = [f"{port} = {summary}" for port, summary in self.inputs.items()]
-        room = MESSAGE_LINES - len(head) - len(tail)
-        room = min(room, FIELD_LINES)
+        labelled = (("where", self.where), ("why", self.why))
+        head = [
+            _row(self.what, whole=whole),
+            *(row for label, text in labelled if text for row in _labelled(label, text, whole=whole)),
+        ]
+        tail = _labelled("fix", self.fix, whole=whole) if self.fix else []
+        rows = [f"{port} = {printable(summary)}" for port, summary in self.inputs.items()]
+        room = len(rows) if whole else min(FIELD_LINES, MESSAGE_LINES - len(head) - len(tail))
         if len(rows) > room > 0:
             rows = [*rows[: room - 1], f"… and {len(rows) - room + 1} more"]
-        return [*head, *(_labelled("inputs", "\n".join(rows)) if rows and room > 0 else []), *tail]
+        inputs = _labelled("inputs", "\n".join(rows), whole=whole) if rows and room > 0 else []
+        return [*head, *inputs, *tail]
 
     def to_json(self) -> dict[str, Any]:
         """Return the error as plain data, inputs and traceback included."""
