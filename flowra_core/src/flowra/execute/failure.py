@@ -18,7 +18,7 @@ from flowra.type.handler import summarize
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["failed", "invalid_arguments", "invalid_result"]
+__all__ = ["failed", "invalid_arguments", "invalid_result", "release_values"]
 
 _FLOWRA = str(Path(flowra.__file__).parent)
 _VERBOSE = "flowra run … -v shows the whole traceback"
@@ -36,8 +36,7 @@ def failed(node: PlannedNode, error: BaseException, module: str, inputs: Mapping
     if isinstance(error, FlowraError):
         why, fix = "\n".join([error.what, *([error.why] if error.why else [])]), error.fix
     else:
-        why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        fix = _fix_for(error)
+        why, fix = _in_words(error), _fix_for(error)
     place = _own_frame(error.__traceback__, module.partition(".")[0])
     result = NodeFailedError(
         f"node {node.id} failed",
@@ -71,17 +70,54 @@ def invalid_arguments(
     )
 
 
-def invalid_result(node: PlannedNode, reason: str, inputs: Mapping[str, Any]) -> NodeFailedError:
-    """Return the error for a node whose `run` gave back something other than its `OutputArgs`."""
+def invalid_result(
+    node: PlannedNode, reasons: Mapping[str, str], inputs: Mapping[str, Any], error: BaseException | None, module: str
+) -> NodeFailedError:
+    """Return the error for a node whose `run` gave back something other than its `OutputArgs`.
+
+    Args:
+        node: The node.
+        reasons: What is wrong, by output port; under an empty name, what is wrong with the whole.
+        inputs: Its inputs by port, as it got them.
+        error: What was raised when the result was made or checked.
+        module: The module of its class.
+    """
+    ports = [port for port in reasons if port]
+    place = _own_frame(error.__traceback__, module.partition(".")[0], only_own=True) if error is not None else None
     return NodeFailedError(
         f"node {node.id} gave a result that is not what it declares",
         node=node.id,
         type=node.type,
-        where=f"{node.type}, outputs",
-        why=reason,
-        fix=f"correct {node.type}: its run returns self.OutputArgs(…)",
+        where=f"{node.type}, outputs {', '.join(ports)}".rstrip() + (f", {place}" if place else ""),
+        why="\n".join(f"{port}: {reason}" if port else reason for port, reason in reasons.items()),
+        fix=f"correct {node.type}: its run returns self.OutputArgs(…), with values of the types declared there",
         inputs=_summaries(inputs, node.description),
+        traceback=_own_traceback(error) if error is not None else "",
     )
+
+
+def release_values(error: BaseException) -> None:
+    """Let go of what the frames of an error hold, so that a failure that is kept doesn't keep pictures in memory."""
+    error.__traceback__ = None
+    pending: list[BaseException | None] = [error.__cause__]
+    seen: set[int] = set()
+    while pending:
+        each = pending.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            pending += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+
+
+def _in_words(error: BaseException) -> str:
+    name = type(error).__name__
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001  an error that can't say what it is must not hide that there was one
+        return f"{name} (its message can't be shown: {type(second).__name__})"
+    return f"{name}: {text}" if text else name
 
 
 def _fix_for(error: BaseException) -> str | None:
@@ -99,11 +135,11 @@ def _summaries(inputs: Mapping[str, Any], description: NodeDescription) -> dict[
     return {name: summarize(value, types[name]) for name, value in inputs.items() if name in types}
 
 
-def _own_frame(trace: TracebackType | None, package: str) -> str | None:
-    """Return the deepest frame in the node's own package, else the deepest outside Flowra, in words."""
+def _own_frame(trace: TracebackType | None, package: str, *, only_own: bool = False) -> str | None:
+    """Return the deepest frame in the node's own package, else (unless `only_own`) the deepest outside Flowra."""
     frames = [(frame, line) for frame, line in traceback.walk_tb(trace) if not _is_flowras(frame.f_code.co_filename)]
     own = [each for each in frames if each[0].f_globals.get("__name__", "").partition(".")[0] == package]
-    if not (own or frames):
+    if not own and (only_own or not frames):
         return None
     frame, line = (own or frames)[-1]
     code = traceback.extract_stack(frame, limit=1)[0]

@@ -31,13 +31,12 @@ class InstancePool:
 
     def close(self) -> None:
         """Close every instance; one that fails to close is warned of, and the others are closed all the same."""
+        failures = []
         while self._instances:
             (node_class, _), instance = self._instances.popitem()
             try:
                 instance.close()
-            except Exception as error:  # noqa: BLE001  a pack's mistake must not keep the others open
-                warnings.warn(
-                    f"node {node_class.type_id()} failed to close: {type(error).__name__}: {error}",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a pack's mistake must not keep the others open
+                failures.append(f"node {node_class.type_id()} failed to close: {type(error).__name__}: {error}")
+        for failure in failures:
+            warnings.warn(failure, RuntimeWarning, stacklevel=2)

@@ -10,7 +10,7 @@ from flowra.dag.context import NodeCancelledError, RunContext
 from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
 from flowra.exceptions import NodeFailedError, PluginError
 from flowra.execute.executor import Executor, Job, Outcome
-from flowra.execute.failure import failed
+from flowra.execute.failure import failed, release_values
 from flowra.execute.instances import InstancePool
 from flowra.execute.node_call import call_node
 from flowra.type.handler import summarize
@@ -72,13 +72,9 @@ class LocalExecutor(Executor):
         job.reporter.started(node.id, node.type)
         began = time.perf_counter()
         try:
-            inputs = {**node.literals, **{port: _value(binding, values) for port, binding in node.links.items()}}
-            try:
-                node_class = job.catalog.node_class(node.type)
-            except PluginError as error:
-                raise failed(node, error, "", {}) from error
-            outputs = call_node(node, node_class, inputs, context, self._pool, job.control)
+            outputs = self._call(node, job, values, context)
         except NodeFailedError as error:
+            release_values(error)
             outcome.failures[node.id] = error
             job.reporter.failed(node.id, error)
             return
@@ -97,6 +93,14 @@ class LocalExecutor(Executor):
                 values[output] = outputs[port.name]
         described = {port.name: summarize(outputs[port.name], port.value_type) for port in node.description.outputs}
         job.reporter.succeeded(node.id, seconds, described)
+
+    def _call(self, node: PlannedNode, job: Job, values: dict[NodeOutput, Any], context: RunContext) -> dict[str, Any]:
+        inputs = {**node.literals, **{port: _value(binding, values) for port, binding in node.links.items()}}
+        try:
+            node_class = job.catalog.node_class(node.type)
+        except PluginError as error:
+            raise failed(node, error, "", {}) from error
+        return call_node(node, node_class, inputs, context, self._pool, job.control)
 
 
 def _value(binding: Any, values: dict[NodeOutput, Any]) -> Any:

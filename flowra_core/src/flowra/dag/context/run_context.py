@@ -5,6 +5,7 @@ It is narrow on purpose: what a node can reach here has to work in a thread, in 
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,11 +64,11 @@ class RunContext:
             NodeCancelledError: The run was cancelled; let it through.
         """
         self.check_cancelled()
-        self._services.progress(self.node_id, done, total, text)
+        self._services.progress(self.node_id, _finite(done), None if total is None else _finite(total), str(text))
 
     def log(self, text: str, level: str = "info") -> None:
         """Log a line that belongs to the node; `level` is debug, info, warning or error."""
-        self._services.log(self.node_id, text, level)
+        self._services.log(self.node_id, str(text), level)
 
     def preview(self, value: Any, title: str = "") -> None:
         """Show a value to whoever watches the run. Large values are shrunk; it is never an output."""
@@ -96,3 +97,9 @@ class RunContext:
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None
+
+
+def _finite(number: float) -> float:
+    """Return a Python number for what may be numpy's, and 0 for what says nothing, as a loss divided by nothing."""
+    plain = float(number)
+    return plain if math.isfinite(plain) else 0.0
