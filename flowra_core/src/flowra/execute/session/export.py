@@ -3,73 +3,158 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flowra.dag.port import jsonable
-from flowra.exceptions import RunError
+from flowra.exceptions import FlowraError, RunError, UsageError
 from flowra.type.handler import handler_for
-from flowra.type.value.base import ValueType
-from flowra.type.value.containers import OptionalOf
+from flowra.type.value.base import ValueType, short
+from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.media import MediaType
 
-__all__ = ["export_outputs"]
+__all__ = ["check_folder", "export_outputs"]
 
 #: The file that holds the outputs that are plain data.
 VALUES_FILE = "outputs.json"
+_ANOTHER_FOLDER = "choose another folder: flowra run … --output DIR"
+
+
+def check_folder(folder: Path) -> None:
+    """Find out before a run, rather than after it, that nothing can be written to a folder.
+
+    Raises:
+        UsageError: It is no folder and can't become one, or it can't be written to.
+    """
+    try:
+        nearest = next(each for each in (folder, *folder.parents) if each.exists())
+        reason = "" if nearest.is_dir() else f"{nearest} is a file"
+        if not reason and not os.access(nearest, os.W_OK | os.X_OK):
+            reason = f"{nearest} can't be written to"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise UsageError("the folder for the results can't be used", where=str(folder), why=reason, fix=_ANOTHER_FOLDER)
 
 
 def export_outputs(values: Mapping[str, tuple[Any, ValueType]], folder: Path) -> dict[str, Any]:
     """Write outputs for people and say where each lies.
 
-    Pictures, sound and the like become a file each, named after the output; numbers, text and JSON are kept together
-    in `outputs.json`.
+    Pictures, sound and the like become a file each, named after the output, and a list of them a folder of numbered
+    files; numbers, text and JSON are kept together in `outputs.json`.
 
     Args:
         values: Each output's value and type, by name.
         folder: Where the files go.
 
     Returns:
-        By name: `{"file": path}` for what became a file, `{"value": …}` for plain data.
+        By name: `{"file": path}` for what became a file, `{"files": [path, …]}` for a list of them, `{"value": …}`
+        for plain data.
 
     Raises:
-        RunError: The folder can't be written to.
+        RunError: An output can't be written; the others are written all the same.
     """
-    try:
-        return _export(values, folder)
-    except OSError as error:
-        raise RunError(
-            "the outputs can't be written",
-            where=str(folder),
-            why=error.strerror or str(error),
-            fix="choose another folder: flowra run … --output DIR",
-        ) from error
-
-
-def _export(values: Mapping[str, tuple[Any, ValueType]], folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     plain: dict[str, Any] = {}
+    failures: list[RunError] = []
+    stems = _Stems(folder)
     for name, (value, value_type) in values.items():
-        inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
-        if isinstance(inner, MediaType) and value is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            stem = folder / name.replace(".", "-").replace("/", "-")
-            found[name] = {"file": str(handler_for(inner.handled_as).export(value, stem))}
-        elif isinstance(value, Path):
+        try:
+            if isinstance(_innermost(value_type), MediaType) and value is not None:
+                found[name] = _write(value, value_type, stems.take(name))
+                continue
+        except Exception as error:  # noqa: BLE001  handlers are a pack's, and may fail in any way
+            failures.append(_failure(name, folder, error))
+            continue
+        if isinstance(value, Path):
             found[name] = {"file": str(value)}
         else:
             plain[name] = _plain(value)
             found[name] = {"value": plain[name]}
     if plain:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(plain, ensure_ascii=False, indent=2)
-        (folder / VALUES_FILE).write_text(f"{text}\n", encoding="utf-8")
+        try:
+            _write_values(plain, folder)
+        except OSError as error:
+            failures.append(_failure(", ".join(plain), folder, error))
+    if failures:
+        raise failures[0]
     return found
 
 
-def _plain(value: Any) -> Any:
+class _Stems:
+    """Names of files, none of them twice, on systems that ignore case neither."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._taken = {Path(VALUES_FILE).stem}
+
+    def take(self, name: str) -> Path:
+        """Return the file for an output, without ending."""
+        wanted = stem = name.replace(".", "-").replace("/", "-")
+        number = 1
+        while stem.casefold() in self._taken:
+            number += 1
+            stem = f"{wanted}_{number}"
+        self._taken.add(stem.casefold())
+        return self._folder / stem
+
+
+def _innermost(value_type: ValueType) -> ValueType:
+    while isinstance(value_type, (ListOf, OptionalOf)):
+        value_type = value_type.item
+    return value_type
+
+
+def _write(value: Any, value_type: ValueType, stem: Path) -> dict[str, Any]:
+    if isinstance(value_type, OptionalOf):
+        return {"files": []} if value is None else _write(value, value_type.item, stem)
+    if isinstance(value_type, ListOf):
+        width = len(str(len(value)))
+        written = [
+            _write(item, value_type.item, stem / f"{number:0{width}}") for number, item in enumerate(value, start=1)
+        ]
+        return {"files": [path for each in written for path in (each["files"] if "files" in each else [each["file"]])]}
+    assert isinstance(value_type, MediaType), "asked for before"
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    return {"file": str(handler_for(value_type.handled_as).export(value, stem))}
+
+
+def _write_values(plain: Mapping[str, Any], folder: Path) -> None:
+    """Write the file of plain data, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(plain, ensure_ascii=False, indent=2)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # names of files that are no UTF-8 have halves of surrogate pairs in Python
+            text = json.dumps(plain, indent=2)
+    unfinished = folder / f"{VALUES_FILE}.{os.getpid()}.part"
     try:
-        return jsonable(value)
-    except Exception:  # noqa: BLE001  whatever a pack's class does when it is dumped, its text is worth having
-        return repr(value)
+        unfinished.write_text(f"{text}\n", encoding="utf-8")
+        unfinished.replace(folder / VALUES_FILE)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _plain(value: Any) -> Any:
+    from pydantic_core import to_jsonable_python
+
+    try:
+        # JSON has no NaN and no infinity: null, as everywhere where JSON is written.
+        return to_jsonable_python(value, inf_nan_mode="null", bytes_mode="base64")
+    except Exception:  # noqa: BLE001  whatever a pack's class does when it is dumped, the output is worth naming
+        return short(value)
+
+
+def _failure(name: str, folder: Path, error: Exception) -> RunError:
+    if isinstance(error, OSError):
+        why, fix = error.strerror or str(error), _ANOTHER_FOLDER
+    elif isinstance(error, FlowraError):
+        why, fix = "\n".join(filter(None, [error.what, error.why])), error.fix or ""
+    else:
+        why, fix = f"{type(error).__name__}: {error}", "correct the handler of the pack that has the value's type"
+    result = RunError(f"the output {name} can't be written", where=str(folder), why=why, fix=fix or None)
+    result.__cause__ = error
+    return result

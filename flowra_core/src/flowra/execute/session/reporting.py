@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -36,17 +37,21 @@ class EventReporter:
         self._observers = list(observers)
         self._control = control
         self.broken: list[str] = []
+        self._one_at_a_time = threading.RLock()
 
     def emit(self, event: events.Event) -> None:
-        """Hand an event to every observer."""
-        for observer in list(self._observers):
-            try:
-                observer(event)
-            except Exception as error:  # noqa: BLE001  whatever an observer does, the run goes on
-                self._observers.remove(observer)
-                name = getattr(observer, "__qualname__", type(observer).__qualname__)
-                self.broken.append(f"observer {name} failed and is told nothing more: {type(error).__name__}: {error}")
-                self.log("", self.broken[-1], "warning")
+        """Hand an event to every observer; events of several threads come one after the other."""
+        with self._one_at_a_time:
+            failures = []
+            for observer in list(self._observers):
+                try:
+                    observer(event)
+                except Exception as error:  # noqa: BLE001  whatever an observer does, the run goes on
+                    self._observers = [each for each in self._observers if each is not observer]
+                    failures.append(_failure_of(observer, error))
+            for failure in failures:
+                self.broken.append(failure)
+                self.log("", failure, "warning")
 
     def planned(self, graph: str, nodes: int, output_dir: str) -> None:
         """Report that the graph was planned."""
@@ -93,11 +98,16 @@ class EventReporter:
                 png = handler_for(value_type.handled_as).thumbnail(value, PREVIEW_SIZE)
             except Exception as error:  # noqa: BLE001  a preview that can't be made is no reason for a node to fail
                 self.log(node, f"no preview of {title or 'the value'}: {type(error).__name__}: {error}", "warning")
-        self.emit(events.Preview(self._run_id, time.time(), node, title, summarize(value, value_type), png))
+        self.emit(events.Preview(self._run_id, time.time(), node, str(title), summarize(value, value_type), png))
 
     def cancelled(self) -> bool:
         """Tell whether the run was cancelled."""
         return self._control.cancelled
+
+
+def _failure_of(observer: Observer, error: Exception) -> str:
+    name = getattr(observer, "__qualname__", type(observer).__qualname__)
+    return f"observer {name} failed and is told nothing more: {type(error).__name__}: {error}"
 
 
 def _type_to_show(value: Any) -> ValueType:

@@ -25,11 +25,13 @@ class Run:
         status: `succeeded`, `failed` (a node failed) or `cancelled`.
         outputs: The graph's outputs by name, as values; those that could not be had are missing. A graph without
             declared outputs gives each output that no other node takes, as `node.port`.
-        files: Where each output lies for people: `{"file": path}`, or `{"value": …}` for plain data.
+        files: Where each output lies for people: `{"file": path}`, `{"files": [path, …]}` for a list, or
+            `{"value": …}` for plain data.
         failures: What failed, by node.
         not_run: Why a node was not run, by node.
         output_dir: The folder with the files of the run.
         seconds: How long it took.
+        warnings: What went wrong without stopping it: an observer that failed, one that could not be loaded.
     """
 
     id: str
@@ -66,6 +68,6 @@ class Run:
 
 
 def new_run_id(name: str) -> str:
-    """Return a new id: the graph's name, the time in UTC, and four random characters; fit for a folder's name."""
+    """Return a new id: the graph's name, the time in UTC, and eight random characters; fit for a folder's name."""
     readable = "".join(character if character.isalnum() else "-" for character in name).strip("-")[:40] or "run"
-    return f"{readable}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    return f"{readable}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"

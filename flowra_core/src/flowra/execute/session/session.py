@@ -14,11 +14,11 @@ from flowra.dag.graph import Graph
 from flowra.dag.node import Node
 from flowra.dag.plan.logical import LogicalPlan
 from flowra.dag.plan.planner import outputs_of, plan_graph
-from flowra.exceptions import PluginError
-from flowra.execute.control import RunControl
+from flowra.exceptions import PluginError, RunError
+from flowra.execute.control import RunControl, interruptible
 from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.local import LocalExecutor
-from flowra.execute.session.export import export_outputs
+from flowra.execute.session.export import check_folder, export_outputs
 from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import Run, new_run_id
 from flowra.plugin.manager import PluginManager
@@ -83,7 +83,8 @@ class Session:
 
         Raises:
             GraphInvalidError: The graph has mistakes, or an input is missing; carries all of them.
-            UsageError: There is no such input or target.
+            UsageError: There is no such input or target, or the folder can't be written to.
+            RunError: An output can't be written.
         """
         plan = self.plan(graph, inputs=inputs, targets=targets)
         return self.run_plan(plan, output_dir=output_dir, observers=observers, control=control)
@@ -97,11 +98,12 @@ class Session:
         control: RunControl | None = None,
     ) -> Run:
         """Run a plan that `plan` gave; see `run`."""
-        began = time.perf_counter()
         run_id = new_run_id(plan.name)
         folder = (
             Path(output_dir).absolute() if output_dir is not None else load_settings().output_dir.absolute() / run_id
         )
+        check_folder(folder)
+        began = time.perf_counter()
         control = control if control is not None else RunControl()
         contributed, warnings = self._contributed_observers()
         reporter = EventReporter(run_id, [*self._observers, *observers, *contributed], control)
@@ -110,15 +112,24 @@ class Session:
         reporter.planned(plan.name, len(plan.nodes), str(folder))
         for warning in warnings:
             reporter.log("", warning, "warning")
-        outcome = self._executor.execute(job)
+        try:
+            with interruptible(control):
+                outcome = self._executor.execute(job)
+        except KeyboardInterrupt:
+            reporter.finished("cancelled", time.perf_counter() - began, {})
+            raise
         outputs = {name: outcome.values[output] for name, output in wanted.items() if output in outcome.values}
         typed = {
             name: (value, plan.nodes[wanted[name].node].description.output(wanted[name].port))
             for name, value in outputs.items()
         }
-        files = export_outputs(
-            {name: (value, port.value_type) for name, (value, port) in typed.items() if port is not None}, folder
-        )
+        try:
+            files = export_outputs(
+                {name: (value, port.value_type) for name, (value, port) in typed.items() if port is not None}, folder
+            )
+        except RunError:
+            reporter.finished("failed", time.perf_counter() - began, {})
+            raise
         status = _status(outcome, control)
         seconds = time.perf_counter() - began
         reporter.finished(status, seconds, files)
@@ -152,10 +163,11 @@ class Session:
         warnings = []
         for pack, entry in self.catalog.manager.entries("observers"):
             try:
-                loaded = self.catalog.manager.load(entry.target)
+                loaded = self.catalog.manager.load(entry.target, pack)
                 observers.append(loaded() if isinstance(loaded, type) else loaded)
-            except PluginError as error:
-                warnings.append(f"observer {entry.name} of {pack} can't be used: {error.what}")
+            except Exception as error:  # noqa: BLE001  a pack's observer is no reason for a run not to begin
+                said = error.what if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+                warnings.append(f"observer {entry.name} of {pack} can't be used: {said}")
         return observers, warnings
 
 
