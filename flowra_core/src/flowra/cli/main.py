@@ -6,10 +6,11 @@ Its own commands and those of packs are listed by name; the module behind one is
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -29,8 +30,24 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+class _ReaderHasLeftError(Exception):
+    """Whoever reads our output has left. click would answer a BrokenPipeError itself, with exit code 1."""
+
+
 class _LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            raise _ReaderHasLeftError from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _ReaderHasLeftError from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*COMMANDS, *_pack_commands()})
@@ -101,8 +118,14 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command and exit: 0 fine, 2 usage, 3 invalid graph or pack, 4 a node failed, 130 interrupted."""
+    """Run the command and exit: 0 fine, 2 usage, 3 invalid graph or pack, 4 a node failed, 130 interrupted.
+
+    141 where whoever reads the output has left, as other commands end then.
+    """
     args = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name of a file that is no UTF-8, or a terminal without Unicode, is no reason to end with a traceback.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(_run(args))
 
 
@@ -121,8 +144,8 @@ def _run(args: list[str]) -> int:
     except FlowraError as error:
         show_error(error, verbose=verbose)
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has left; what is still buffered has nowhere to go.
+    except _ReaderHasLeftError:
+        # What is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:  # noqa: BLE001  the last place where a mistake of ours can be said in words

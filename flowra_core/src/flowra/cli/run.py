@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from flowra.exceptions import GraphInvalidError
+from flowra.exceptions import GraphInvalidError, UsageError
 
 if TYPE_CHECKING:
     from flowra.execute.control import RunControl
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+def _folder(_ctx: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
+    if text == "":
+        raise UsageError("--output names no folder", why="it is empty, as a variable is that is not set")
+    return None if text is None else Path(text)
+
+
 @click.command("run")
 @click.argument("graph_path", metavar="GRAPH", type=click.Path(path_type=Path))
 @click.option("-i", "--input", "inputs", metavar="NAME=VALUE", multiple=True, help="Give an input of the graph.")
 @click.option("-s", "--set", "settings", metavar="NODE.PORT=VALUE", multiple=True, help="Set a port of a node.")
 @click.option("-t", "--target", "targets", metavar="NODE", multiple=True, help="Run this node and what it needs.")
-@click.option(
-    "-o", "--output", "output_dir", metavar="DIR", type=click.Path(path_type=Path), help="Folder for the results."
-)
+@click.option("-o", "--output", "output_dir", metavar="DIR", callback=_folder, help="Folder for the results.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Show whole tracebacks, and what nodes log for debugging.")
 def command(
@@ -52,8 +56,7 @@ def command(
     from flowra.execute.session import Session
 
     reading = read(graph_path)
-    view = view_for(as_json=as_json, verbose=verbose)
-    with Session() as session:
+    with view_for(as_json=as_json, verbose=verbose) as view, Session() as session:
         graph = apply_settings(reading.graph, settings, session.catalog)
         graph.name = graph.name or graph_path.stem
         try:
@@ -78,7 +81,8 @@ def _interruptible(control: RunControl) -> Iterator[None]:
             control.cancel(now=True)
             raise KeyboardInterrupt
         control.cancel()
-        print("\nstopping after the node that runs; press Ctrl-C again to stop at once", file=sys.stderr)
+        with suppress(RuntimeError):  # the signal came while a line was being printed: the line is lost, not the run
+            print("\nstopping after the node that runs; press Ctrl-C again to stop at once", file=sys.stderr)
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flowra.cli.run_view.view import RunView
 
 __all__ = ["RunView", "view_for"]
 
 
-def view_for(*, as_json: bool, verbose: bool) -> RunView:
-    """Return the view that suits where the output goes."""
+@contextmanager
+def view_for(*, as_json: bool, verbose: bool) -> Iterator[RunView]:
+    """Give the view that suits where the output goes; with `as_json`, stdout is the view's alone meanwhile."""
     if as_json:
         from flowra.cli.run_view.json_lines import JsonLinesView
+        from flowra.cli.run_view.reserved import reserved_stdout
 
-        return JsonLinesView(verbose=verbose)
-    if sys.stdout.isatty():
+        with reserved_stdout() as stdout:
+            yield JsonLinesView(stdout, verbose=verbose)
+    elif sys.stdout.isatty():
         from flowra.cli.run_view.terminal import TerminalView
 
-        return TerminalView(verbose=verbose)
-    from flowra.cli.run_view.plain import PlainView
+        yield TerminalView(verbose=verbose)
+    else:
+        from flowra.cli.run_view.plain import PlainView
 
-    return PlainView(verbose=verbose)
+        yield PlainView(verbose=verbose)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -16,11 +16,21 @@ __all__ = ["JsonLinesView"]
 
 
 class JsonLinesView(RunView):
-    """Prints events for programs."""
+    """Prints events for programs.
+
+    Args:
+        stdout: Where the events go.
+        verbose: Whether people are to be told everything.
+    """
+
+    def __init__(self, stdout: TextIO, *, verbose: bool) -> None:
+        super().__init__(verbose=verbose)
+        self._stdout = stdout
 
     def observe(self, event: Event) -> None:
-        """Print an event as a line of JSON."""
-        click.echo(json.dumps(event.to_json(), ensure_ascii=False))
+        """Print an event as a line of JSON, in ASCII: not every text that Python can hold can be encoded."""
+        self._stdout.write(f"{json.dumps(event.to_json())}\n")
+        self._stdout.flush()
 
     def say(self, text: str) -> None:
         """Print a line for people on stderr."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowra.cli.run_view.view import RunView, duration
+from flowra.cli.run_view.view import RunView, counted, duration, reason_in_short
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ class PlainView(RunView):
         """Print an event, if it is one that people want in a log."""
         if isinstance(event, events.Planned):
             self._nodes = event.nodes
-            self.say(f"{event.graph}: {event.nodes} nodes, run {event.run}")
+            self.say(f"{event.graph}: {counted(event.nodes)}, run {event.run}")
         elif isinstance(event, events.NodeSucceeded):
             self._done += 1
             described = ", ".join(f"{port}: {text}" for port, text in event.outputs.items())
             self.say(f"[{self._done}/{self._nodes}] {event.node}  {duration(event.seconds)}  {described}".rstrip())
         elif isinstance(event, events.NodeFailed):
-            self.say(f"{event.node} failed: {event.error['why'] or event.error['what']}".partition("\n")[0])
+            self.say(f"{event.node} failed: {reason_in_short(event)}")
         elif isinstance(event, events.NodeSkipped):
             self.say(f"{event.node} not run: {event.reason}")
         elif isinstance(event, events.Preview):

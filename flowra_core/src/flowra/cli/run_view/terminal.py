@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from flowra.cli.run_view.view import RunView, duration
+from flowra.cli.run_view.view import RunView, duration, reason_in_short, total_in_words
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.spinner import Spinner
 
+    from flowra.execute.session import Run
     from flowra.execute.session.events import Event
 
 __all__ = ["TerminalView"]
@@ -27,14 +30,17 @@ class TerminalView(RunView):
         from rich.console import Console
         from rich.live import Live
 
-        self._console = Console(highlight=False)
-        self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=10, transient=True)
         self._name = ""
         self._total = 0
         self._waiting: dict[str, None] = {}
         self._running: dict[str, events.Progress | None] = {}
-        self._ended: dict[str, tuple[str, str]] = {}
+        self._ended: dict[str, None] = {}
+        self._failed = 0
+        self._spinners: dict[str, Spinner] = {}
         self._began = 0.0
+        self._console = Console(highlight=False)
+        # Last, because it renders at once.
+        self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=10, transient=True)
 
     def __enter__(self) -> TerminalView:
         self._live.start()
@@ -55,12 +61,14 @@ class TerminalView(RunView):
             self._waiting.pop(event.node, None)
             self._running[event.node] = None
         elif isinstance(event, events.Progress):
-            self._running[event.node] = event
+            if event.node in self._running:  # a thread that a node left behind may report when the node has ended
+                self._running[event.node] = event
         elif isinstance(event, events.NodeSucceeded):
             described = ", ".join(f"{port}: {text}" for port, text in event.outputs.items())
             self._end(event.node, "green", "✓", f"{duration(event.seconds):>8}  {described}")
         elif isinstance(event, events.NodeFailed):
-            self._end(event.node, "red", "✗", str(event.error["why"] or event.error["what"]).partition("\n")[0])
+            self._failed += 1
+            self._end(event.node, "red", "✗", reason_in_short(event))
         elif isinstance(event, events.NodeSkipped):
             self._end(event.node, "yellow", "–", event.reason)
         elif isinstance(event, events.Preview):
@@ -68,9 +76,8 @@ class TerminalView(RunView):
         elif isinstance(event, events.Log) and (event.level != "debug" or self.verbose):
             from rich.text import Text
 
-            self._console.print(
-                Text(f"{event.node + ': ' if event.node else ''}{event.text}", style=_LEVELS.get(event.level, ""))
-            )
+            about = f"{event.node}: " if event.node else ""
+            self._console.print(Text(f"  {about}{event.text}", style=_LEVELS.get(event.level, "dim")))
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -78,12 +85,27 @@ class TerminalView(RunView):
 
         self._console.print(Text(text), soft_wrap=True)
 
+    def conclude(self, run: Run) -> None:
+        """Show what failed, where the results lie, and the totals, apart from the list of nodes."""
+        self._console.print()
+        super().conclude(run)
+
+    def total(self, run: Run) -> None:
+        """Print the last line, in the colour of how it ended."""
+        from rich.text import Text
+
+        text = Text(total_in_words(run))
+        start = len(run.plan.name) + len(": ")
+        text.stylize(f"bold {_STATUSES[run.status]}", start, start + len(run.status))
+        self._console.print(text, soft_wrap=True)
+
     def _end(self, node: str, colour: str, mark: str, text: str) -> None:
         from rich.text import Text
 
         self._waiting.pop(node, None)
         self._running.pop(node, None)
-        self._ended[node] = (colour, text)
+        self._spinners.pop(node, None)
+        self._ended[node] = None
         if self._total <= ROWS * 4 or colour == "red":
             line = Text.assemble((f"{mark} ", colour), (f"{node:<{self._width()}}  ", "bold"), text)
             line.truncate(self._console.width, overflow="ellipsis")
@@ -112,23 +134,36 @@ class TerminalView(RunView):
         from rich.table import Table
         from rich.text import Text
 
+        colour = "red" if self._failed else "green"
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(self._name, style="bold"),
-            ProgressBar(total=max(self._total, 1), completed=len(self._ended), width=32),
-            Text(f"{len(self._ended)}/{self._total}"),
+            ProgressBar(
+                total=max(self._total, 1),
+                completed=len(self._ended),
+                width=32,
+                complete_style=colour,
+                finished_style=colour,
+            ),
+            Text(f"{len(self._ended):,}/{self._total:,}"),
+            Text(f"{self._failed:,} failed" if self._failed else "", style="red"),
+            Text(duration(time.time() - self._began) if self._began else "", style="dim"),
         )
         rows: list[RenderableType] = [bar]
         width = self._width()
         for node, progress in list(self._running.items())[:ROWS]:
             text = Text.assemble((f"{node:<{width}}", "bold"), f"  {_progress_in_words(progress)}")
-            rows.append(Spinner("dots", text))
+            text.truncate(max(1, self._console.width - 2), overflow="ellipsis")
+            spinner = self._spinners.setdefault(node, Spinner("dots"))
+            spinner.update(text=text)
+            rows.append(spinner)
         if self._waiting:
             names = ", ".join(list(self._waiting)[:6]) + (", …" if len(self._waiting) > 6 else "")
             rows.append(Text(f"  waiting: {names}", style="dim", no_wrap=True, overflow="ellipsis"))
         return Group(*rows)
 
 
+_STATUSES = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}
 _LEVELS = {"debug": "dim", "warning": "yellow", "error": "red"}
 
 

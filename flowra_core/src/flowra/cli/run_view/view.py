@@ -10,15 +10,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from flowra.cli.errors import show_error
+from flowra.exceptions import printable
 
 if TYPE_CHECKING:
     from flowra.execute.session import Run
-    from flowra.execute.session.events import Event
+    from flowra.execute.session.events import Event, NodeFailed
 
-__all__ = ["RunView", "duration", "outputs_in_words", "total_in_words"]
+__all__ = ["RunView", "counted", "duration", "outputs_in_words", "reason_in_short", "total_in_words"]
 
 #: The most failures that are shown whole; the others are named.
 FAILURES_SHOWN = 3
+#: The most outputs that are shown; all of them lie in the folder.
+OUTPUTS_SHOWN = 20
+#: The most characters of a failure's reason where it stands in a list of nodes; it follows at length.
+REASON_LENGTH = 160
 
 
 class RunView(ABC):
@@ -44,6 +49,10 @@ class RunView(ABC):
             self.say(f"and {len(rest)} more nodes failed: {', '.join(rest[:8])}{', …' if len(rest) > 8 else ''}")
         for line in outputs_in_words(run):
             self.say(line)
+        self.total(run)
+
+    def total(self, run: Run) -> None:
+        """Print the last line."""
         self.say(total_in_words(run))
 
     def __enter__(self) -> RunView:
@@ -53,6 +62,16 @@ class RunView(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+
+def counted(nodes: int) -> str:
+    """Return how many nodes there are, in words."""
+    return "1 node" if nodes == 1 else f"{nodes:,} nodes"
+
+
+def reason_in_short(event: NodeFailed) -> str:
+    """Return why a node failed, in one line that is not long."""
+    return printable(str(event.error["why"] or event.error["what"]).partition("\n")[0], REASON_LENGTH)
 
 
 def duration(seconds: float) -> str:
@@ -65,15 +84,22 @@ def duration(seconds: float) -> str:
 
 
 def outputs_in_words(run: Run) -> list[str]:
-    """Return a line for each output: its file, or its value where it is short."""
-    width = max((len(name) for name in run.files), default=0)
-    return [f"  {name:<{width}}  {_result(result)}" for name, result in run.files.items()]
+    """Return a line for each output: its file, its value where it is short, or that it could not be had."""
+    results = {name: _result(run.files[name]) for name in list(run.files)[:OUTPUTS_SHOWN]}
+    for name, source in run.plan.outputs.items():
+        if name not in run.files:
+            results[name] = f"(none: {source.node} did not succeed)"
+    width = max(map(len, results), default=0)
+    rows = [f"  {name:<{width}}  {result}" for name, result in results.items()]
+    hidden = len(run.files) - OUTPUTS_SHOWN
+    return [*rows, f"  … and {hidden:,} more"] if hidden > 0 else rows
 
 
 def total_in_words(run: Run) -> str:
     """Return the last line: how it ended, how many nodes, how long, and the folder of the results."""
     done = len(run.plan.nodes) - len(run.failures) - len(run.not_run)
-    parts = [f"{done} of {len(run.plan.nodes)} nodes" if done < len(run.plan.nodes) else f"{done} nodes"]
+    all_nodes = counted(len(run.plan.nodes))
+    parts = [f"{done:,} of {all_nodes}" if done < len(run.plan.nodes) else all_nodes]
     if run.failures:
         parts.append(f"{len(run.failures)} failed")
     if run.not_run:
@@ -94,5 +120,8 @@ def readable_path(path: Path) -> str:
 def _result(result: dict[str, Any], limit: int = 100) -> str:
     if "file" in result:
         return readable_path(Path(result["file"]))
+    if "files" in result:
+        folder = os.path.commonpath(result["files"]) if result["files"] else ""
+        return f"{len(result['files'])} files" + (f" in {readable_path(Path(folder))}" if folder else "")
     text = json.dumps(result["value"], ensure_ascii=False)
-    return text if len(text) <= limit else f"{text[: limit - 1]}… (whole in outputs.json)"
+    return printable(text) if len(text) <= limit else f"{printable(text, limit)} (whole in outputs.json)"
