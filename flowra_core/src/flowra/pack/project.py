@@ -46,12 +46,21 @@ class PackProject:
             UsageError: There is none, or it is no pack; the message says what is missing.
         """
         start = path.resolve()
+        if not start.is_dir():
+            raise UsageError(
+                "this is a file, not a folder" if start.exists() else "there is no such folder",
+                where=str(path),
+                fix="name the folder of a node pack",
+            )
         root = next((folder for folder in (start, *start.parents) if (folder / "pyproject.toml").is_file()), None)
         if root is None:
             raise UsageError("there is no pyproject.toml here", where=str(path), fix="name the folder of a node pack")
         data = _read_toml(root / "pyproject.toml")
         project = data.get("project", {})
-        entry_points = project.get("entry-points", {}).get("flowra", {})
+        groups = project.get("entry-points", {}) if isinstance(project, dict) else {}
+        entry_points = groups.get("flowra", {}) if isinstance(groups, dict) else {}
+        if not isinstance(entry_points, dict):
+            entry_points = {}
         if len(entry_points) != 1:
             raise UsageError(
                 "this is no node pack" if not entry_points else "a node pack has one entry point",
