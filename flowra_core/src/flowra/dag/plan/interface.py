@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
@@ -32,6 +33,7 @@ class Interfaces:
     catalog: NodeCatalog
     errors: dict[str, PluginError] = field(default_factory=dict)
     _subgraphs: dict[int, NodeDescription] = field(default_factory=dict)
+    _migrated: dict[int, Migrated | PluginError] = field(default_factory=dict)
 
     def of(self, node: GraphNode, scope: Scope) -> NodeDescription | None:
         """Return what a node looks like, or None if its type can't be had (`errors` then says why)."""
@@ -49,7 +51,18 @@ class Interfaces:
 
     def migrated(self, node: GraphNode, description: NodeDescription) -> Migrated:
         """Return a node's arguments as its installed version takes them; raises PluginError where that can't be."""
-        return migrated(node, description, self.catalog)
+        if node.version is None or node.version == description.version:
+            return migrated(node, description, self.catalog)
+        known = self._migrated.get(id(node))
+        if known is None:
+            try:
+                known = migrated(node, description, self.catalog)
+            except PluginError as error:
+                known = error
+            self._migrated[id(node)] = known
+        if isinstance(known, PluginError):
+            raise known
+        return known
 
     def output_type(self, node: GraphNode, port: str, scope: Scope) -> ValueType | None:
         """Return the type of an output, or None if node or port can't be had."""
@@ -69,16 +82,29 @@ class Interfaces:
             return port
 
     def _subgraph(self, type_id: str, scope: Scope) -> NodeDescription:
-        # Subgraphs that contain themselves were refused before; the entry still ends any loop.
-        known = self._subgraphs.get(id(scope.graph))
-        if known is None:
-            inputs = tuple(input_port(each) for each in scope.graph.inputs.values())
-            self._subgraphs[id(scope.graph)] = NodeDescription(type_id, inputs=inputs)
-            known = NodeDescription(
-                type_id, summary=scope.graph.description, inputs=inputs, outputs=self._outputs(scope.graph, scope)
-            )
-            self._subgraphs[id(scope.graph)] = known
-        return known
+        # A stack of our own: what one subgraph gives may come from the next, thousands deep.
+        pending = [(type_id, scope)] if id(scope.graph) not in self._subgraphs else []
+        while pending:
+            name, inner = pending[-1]
+            if id(inner.graph) not in self._subgraphs:
+                # Without outputs at first: subgraphs that contain themselves are mistakes, and must not loop here.
+                inputs = tuple(input_port(each) for each in inner.graph.inputs.values())
+                self._subgraphs[id(inner.graph)] = NodeDescription(name, summary=inner.graph.description, inputs=inputs)
+                pending += self._behind(inner)
+            else:
+                pending.pop()
+                found = self._subgraphs[id(inner.graph)]
+                self._subgraphs[id(inner.graph)] = replace(found, outputs=self._outputs(inner.graph, inner))
+        return self._subgraphs[id(scope.graph)]
+
+    def _behind(self, scope: Scope) -> Iterator[tuple[str, Scope]]:
+        """Yield the subgraphs, not looked at yet, that outputs of a graph come from."""
+        for link in scope.graph.outputs.values():
+            source = scope.graph.nodes.get(link.node)
+            name = subgraph_name(source.type) if source is not None else None
+            inner = scope.find(name) if name is not None else None
+            if source is not None and inner is not None and id(inner.graph) not in self._subgraphs:
+                yield source.type, inner
 
     def _outputs(self, graph: Graph, scope: Scope) -> tuple[Port, ...]:
         ports = []

@@ -62,15 +62,35 @@ def migrated(node: GraphNode, description: NodeDescription, catalog: NodeCatalog
 def _step(current: Migrated, step: Migration, catalog: NodeCatalog) -> Migrated:
     init, inputs = _renamed(current.init, step.init), _renamed(current.inputs, step.inputs)
     if step.apply is not None:
-        changed = catalog.manager.load(step.apply)({"init": init, "inputs": inputs})
+        apply = catalog.manager.load(step.apply)
+        try:
+            # Its own copy, so that a migration which changes a list in place doesn't change the graph.
+            changed = apply({"init": _copied(init), "inputs": _copied(inputs)})
+        except Exception as error:
+            raise PluginError(
+                f"the migration {step.apply} failed: {type(error).__name__}: {error}",
+                fix="adapt the arguments by hand and set the node's version, or report it to the pack's author",
+            ) from error
         if not isinstance(changed, Mapping):
             raise PluginError(
                 f"the migration {step.apply} gave {type(changed).__name__}, not the node's arguments",
                 fix='a migration returns {"init": …, "inputs": …}',
             )
-        init, inputs = dict(changed.get("init", {})), dict(changed.get("inputs", {}))
+        parts = [changed.get(role, {}) for role in ("init", "inputs")]
+        if unknown := [str(key) for key in changed if key not in ("init", "inputs")]:
+            raise PluginError(
+                f"the migration {step.apply} gave {', '.join(unknown)}, which are no arguments",
+                fix='a migration returns {"init": …, "inputs": …}',
+            )
+        init, inputs = dict(parts[0]), dict(parts[1])
     outputs = {earlier: step.outputs.get(present, present) for earlier, present in current.outputs.items()}
     return Migrated(init, inputs, {**step.outputs, **outputs})
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _renamed(arguments: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
