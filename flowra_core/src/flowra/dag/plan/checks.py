@@ -17,14 +17,13 @@ from flowra.dag.graph.order import source_ids, topological_order
 from flowra.dag.graph.places import KeyPath, render_place
 from flowra.dag.graph.scope import Scope, scopes
 from flowra.dag.plan.interface import Interfaces, input_port
-from flowra.dag.plan.mapping import literal_depth, nested, type_fit
+from flowra.dag.plan.mapping import item_type, literal_depth, nested, type_fit
 from flowra.dag.port import Port
 from flowra.exceptions import PluginError, Problem
 from flowra.type.component_type import inner_type
 from flowra.type.named import value_type_from_json
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf
-from flowra.type.value.scalar import JSON, Anything
 
 __all__ = ["check"]
 
@@ -120,15 +119,14 @@ class _ScopeCheck:
         self, node: GraphNode, value: list[Any], value_type: ValueType, port: str, path: KeyPath, depth: int
     ) -> Iterator[Problem]:
         inner = inner_type(value_type)
-        if isinstance(inner, (Anything, JSON)):
-            item: ValueType = inner
-        elif isinstance(inner, ListOf):
-            item = inner.item
+        if isinstance(inner, ListOf):
             if len(value) < inner.min_length or (inner.max_length is not None and len(value) > inner.max_length):
-                yield self._at(path, f"{port} takes {inner}, got {len(value)} items")
-        else:
-            item = value_type
-            depth += 1
+                least, most = inner.min_length, inner.max_length
+                wanted = f"{least} or more" if most is None else f"{least} to {most}" if least < most else f"{most}"
+                yield self._at(path, f"{port} takes {wanted} items, got {len(value)}")
+        item = item_type(inner)
+        if item is None:
+            item, depth = value_type, depth + 1
             self._maps(node, depth)
         for index, each in enumerate(value):
             place = (*path, index)

@@ -12,11 +12,12 @@ from flowra.dag.graph.names import subgraph_name
 from flowra.dag.graph.scope import Scope
 from flowra.dag.plan.interface import Interfaces
 from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
+from flowra.dag.plan.mapping import item_type
 from flowra.exceptions import GraphError
 from flowra.type.value.base import ValueType
-from flowra.type.value.containers import ListOf, OptionalOf
+from flowra.type.value.containers import OptionalOf
 from flowra.type.value.media import MediaType
-from flowra.type.value.scalar import File, is_url
+from flowra.type.value.scalar import File, Folder, is_url
 
 __all__ = ["MAX_NODES", "expand"]
 
@@ -43,6 +44,7 @@ class _Expansion:
         self.interfaces = interfaces
         self.folder = folder
         self.nodes: dict[str, PlannedNode] = {}
+        self.count = 0
         # Outputs of subgraphs, by what they stand for: ("outer", "port") is ("outer/inner", "port").
         self.aliases: dict[NodeOutput, NodeOutput] = {}
 
@@ -59,7 +61,8 @@ class _Expansion:
 
     def _expand(self, task: _Task) -> Iterator[_Task]:
         for node in task.scope.graph.nodes.values():
-            if len(self.nodes) >= MAX_NODES:
+            self.count += 1  # subgraphs count too: nested, they can be billions without a single node in them
+            if self.count > MAX_NODES:
                 raise GraphError(
                     f"the graph has more than {MAX_NODES:,} nodes once its subgraphs are expanded",
                     where=f"subgraph {task.prefix or '(top)'}",
@@ -167,7 +170,7 @@ def _frozen(value: Any, value_type: ValueType, folder: Path) -> Any:
     if isinstance(value, NodeOutput):
         return value
     if isinstance(value, list) and _has_outputs(value):
-        item = value_type.item if isinstance(value_type, (ListOf, OptionalOf)) else value_type
+        item = item_type(value_type) or value_type
         return tuple(_frozen(each, item, folder) for each in value)
     return Constant(located(value, value_type, folder))
 
@@ -179,11 +182,11 @@ def located(value: Any, value_type: ValueType, folder: Path) -> Any:
     if isinstance(value_type, OptionalOf):
         return located(value, value_type.item, folder)
     if isinstance(value, list):
-        item = value_type.item if isinstance(value_type, ListOf) else value_type
+        item = item_type(value_type) or value_type
         return [located(each, item, folder) for each in value]
     if not value_type.reads_files or not isinstance(value, (str, PurePath)):
         return value
-    if isinstance(value_type, File) and not value_type.exists:
+    if isinstance(value_type, (File, Folder)) and not value_type.exists:
         return value
     if isinstance(value, str) and is_url(value):
         return value

@@ -100,7 +100,8 @@ class LogicalPlan:
 
     def __str__(self) -> str:
         """Return the plan as text: a line for each node, then the outputs."""
-        rows = [f"plan of {self.name or 'the graph'}: {len(self.nodes):,} nodes"]
+        plural = "node" if len(self.nodes) == 1 else "nodes"
+        rows = [f"plan of {self.name or 'the graph'}: {len(self.nodes):,} {plural}"]
         rows += [f"  {node}" for node in self.nodes.values()]
         rows += [f"  output {name} ← {source}" for name, source in self.outputs.items()]
         return "\n".join(rows)

@@ -15,11 +15,12 @@ from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
 from flowra.dag.port import Port
 from flowra.exceptions import Problem
 from flowra.type.fit import Fit, fit
+from flowra.type.named import UnknownType
 from flowra.type.value.base import ValueType
-from flowra.type.value.containers import ListOf
+from flowra.type.value.containers import ListOf, OptionalOf, UnionOf
 from flowra.type.value.scalar import JSON, Anything
 
-__all__ = ["literal_depth", "nested", "typed", "type_fit"]
+__all__ = ["item_type", "literal_depth", "nested", "type_fit", "typed"]
 
 #: Lists inside lists beyond this are a mistake, not a wish.
 MAX_DEPTH = 8
@@ -50,6 +51,17 @@ def literal_depth(value: Any, port: Port) -> tuple[str | None, int]:
     return (None, depths.pop() + 1) if len(depths) == 1 else (reason, 0)
 
 
+def item_type(value_type: ValueType) -> ValueType | None:
+    """Return the type of each item of a list that a port of a type takes as one value; None if it takes no list."""
+    if isinstance(value_type, OptionalOf):
+        return item_type(value_type.item)
+    if isinstance(value_type, ListOf):
+        return value_type.item
+    if isinstance(value_type, UnionOf):
+        return next((found for item in value_type.items if (found := item_type(item)) is not None), None)
+    return value_type if isinstance(value_type, (Anything, JSON, UnknownType)) else None
+
+
 def nested(value_type: ValueType, depth: int) -> ValueType:
     """Return a type inside as many lists."""
     for _ in range(depth):
@@ -70,12 +82,16 @@ def typed(nodes: Mapping[str, PlannedNode]) -> tuple[dict[str, PlannedNode], lis
     for node in nodes.values():
         depths: dict[str, int] = {}
         for port, binding in node.links.items():
-            problem, depth = typing.binding_depth(binding, _input(node, port).value_type, f"nodes.{node.id}.inputs.{port}")
+            place = f"nodes.{node.id}.inputs.{port}"
+            problem, depth = typing.binding_depth(binding, _input(node, port).value_type, place)
             problems += problem
             if depth:
                 depths[port] = depth
         for port, literal in node.literals.items():
-            if isinstance(literal, list) and (depth := literal_depth(literal, _input(node, port))[1]):
+            reason, depth = literal_depth(literal, _input(node, port))
+            if reason:  # what stands in the node was checked before; what a graph input gives shows here
+                problems.append(Problem(f"nodes.{node.id}.inputs.{port}", reason))
+            if depth:
                 depths[port] = depth
         planned = dataclasses.replace(node, depths=depths) if depths else node
         found[node.id] = planned
@@ -106,13 +122,10 @@ class _Typing:
             if found.kind == "refused":
                 return [Problem(place, f"{binding} gives {source}, and it takes {target}: {found.why}")], 0
             return [], depth
-        if isinstance(target, (Anything, JSON)):
-            return [], 0
-        if isinstance(target, ListOf):
-            inner = [self.binding_depth(item, target.item, place) for item in _items(binding)]
-            return [problem for problems, _ in inner for problem in problems], max((depth for _, depth in inner), default=0)
-        inner = [self.binding_depth(item, target, place) for item in _items(binding)]
-        return [problem for problems, _ in inner for problem in problems], 1 + max((depth for _, depth in inner), default=0)
+        item = item_type(target)
+        inner = [self.binding_depth(each, target if item is None else item, place) for each in _items(binding)]
+        deepest = max((depth for _, depth in inner), default=0)
+        return [problem for problems, _ in inner for problem in problems], deepest + (item is None)
 
 
 def _items(binding: Any) -> Iterator[Any]:

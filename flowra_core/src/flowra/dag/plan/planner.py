@@ -113,9 +113,7 @@ def _needed(nodes: Mapping[str, PlannedNode], asked: list[str]) -> set[str]:
 
 def _in_order(nodes: Mapping[str, PlannedNode], wanted: set[str]) -> dict[str, PlannedNode]:
     """Return the wanted nodes so that each comes after those it takes values from, otherwise as the graph has them."""
-    sources = {
-        node: dict.fromkeys(source.node for source in nodes[node].sources()) for node in nodes if node in wanted
-    }
+    sources = {node: dict.fromkeys(source.node for source in nodes[node].sources()) for node in nodes if node in wanted}
     return {node: nodes[node] for node in topological_order(sources)}
 
 
