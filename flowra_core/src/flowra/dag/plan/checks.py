@@ -119,11 +119,8 @@ class _ScopeCheck:
         self, node: GraphNode, value: list[Any], value_type: ValueType, port: str, path: KeyPath, depth: int
     ) -> Iterator[Problem]:
         inner = inner_type(value_type)
-        if isinstance(inner, ListOf):
-            if len(value) < inner.min_length or (inner.max_length is not None and len(value) > inner.max_length):
-                least, most = inner.min_length, inner.max_length
-                wanted = f"{least} or more" if most is None else f"{least} to {most}" if least < most else f"{most}"
-                yield self._at(path, f"{port} takes {wanted} items, got {len(value)}")
+        if isinstance(inner, ListOf) and (reason := inner.reason_against_length(len(value))):
+            yield self._at(path, reason)
         item = item_type(inner)
         if item is None:
             item, depth = value_type, depth + 1

@@ -68,14 +68,20 @@ class ListOf(ValueType):
         """Say why a literal can't be such a list, naming the first item that is wrong."""
         if not isinstance(value, (list, tuple)):
             return f"expected a list, got {short(value)}"
-        if len(value) < self.min_length:
-            return f"expected at least {self.min_length} items, got {len(value)}"
-        if self.max_length is not None and len(value) > self.max_length:
-            return f"expected at most {self.max_length} items, got {len(value)}"
+        if reason := self.reason_against_length(len(value)):
+            return reason
         for index, item in enumerate(value):
             reason = self.item.accepts_literal(item)
             if reason:
                 return f"item {index}: {reason}"
+        return None
+
+    def reason_against_length(self, count: int) -> str | None:
+        """Say why a list can't have so many items, or None where it can."""
+        if count < self.min_length:
+            return f"expected at least {self.min_length} items, got {count}"
+        if self.max_length is not None and count > self.max_length:
+            return f"expected at most {self.max_length} items, got {count}"
         return None
 
     def json_schema(self) -> dict[str, Any]:
