@@ -186,8 +186,11 @@ def _name(cls: type) -> str:
     return cls.__qualname__.rpartition("<locals>.")[2]
 
 
-#: Functions that return at once, with something that still has to be run.
-_NO_RESULT = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
+#: Functions that return at once, with something that nobody runs. What an `async def run` gives is awaited.
+_NO_RESULT = {
+    "init": inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR,
+    "run": inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR,
+}
 
 
 def _misnamed(cls: type[Node], name: str) -> list[Problem]:
@@ -222,8 +225,9 @@ def _mistakes(cls: type[Node]) -> list[Problem]:
             problems.append(
                 Problem(f"{name}.{method}", f"takes (self, context, args), not {inspect.signature(function)}")
             )
-        if function.__code__.co_flags & _NO_RESULT:
-            problems.append(Problem(f"{name}.{method}", "is a coroutine or a generator; write def, and return"))
+        if function.__code__.co_flags & _NO_RESULT[method]:
+            kind = "a coroutine or a generator" if method == "init" else "a generator"
+            problems.append(Problem(f"{name}.{method}", f"is {kind}; write def, and return"))
     problems += _trait_mistakes(cls, name)
     if not isinstance(cls.version, int) or isinstance(cls.version, bool) or cls.version < 1:
         problems.append(Problem(f"{name}.version", f"is a whole number from 1, not {cls.version!r}"))
