@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined, SchemaError
+from pydantic_core import PydanticUndefined, SchemaError, core_schema
 from typing_extensions import dataclass_transform
 
 from flowra.dag.port import Port, jsonable
@@ -47,7 +47,9 @@ class _PortSchema:
         self.port = port
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return self.port.component.core_schema(self.port.value_type)
+        schema = self.port.component.core_schema(self.port.value_type)
+        # What a node did not ask for is None when it runs.
+        return core_schema.nullable_schema(schema) if self.port.lazy else schema
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return self.port.json_schema()

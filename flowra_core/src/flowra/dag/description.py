@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -36,7 +36,7 @@ class NodeDescription:
     init: tuple[Port, ...] = ()
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
-    traits: NodeTraits = NodeTraits()
+    traits: NodeTraits = field(default_factory=NodeTraits)
 
     @cached_property
     def lazy_ports(self) -> frozenset[str]:

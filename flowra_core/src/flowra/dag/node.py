@@ -116,7 +116,7 @@ class Node:
         return [name for name, port in type(self).InputArgs.__ports__.items() if port.lazy]
 
     @classmethod
-    def fingerprint(cls, args: Any) -> str | None:
+    def fingerprint(cls, args: Any) -> str | None:  # noqa: ARG003  for those who override it
         """Return a text that is part of the cache key, for what a node depends on besides its inputs.
 
         Args:
@@ -236,9 +236,10 @@ def _mistakes(cls: type[Node]) -> list[Problem]:
 
 def _trait_mistakes(cls: type[Node], name: str) -> list[Problem]:
     found = []
-    if cls.retries is not None and not isinstance(cls.retries, Retry):
+    retries: Any = cls.retries
+    if retries is not None and not isinstance(retries, Retry):
         found.append(Problem(f"{name}.retries", "is a Retry", "write Retry(3, on=(ConnectionError,))"))
-    elif cls.retries is not None and (cls.retries.times < 1 or not cls.retries.on):
+    elif retries is not None and (retries.times < 1 or not retries.on):
         found.append(Problem(f"{name}.retries", "names at least one further try and one error class"))
     if cls.timeout is not None and not (isinstance(cls.timeout, (int, float)) and cls.timeout > 0):
         found.append(Problem(f"{name}.timeout", f"is a positive number of seconds, not {cls.timeout!r}"))
@@ -246,9 +247,11 @@ def _trait_mistakes(cls: type[Node], name: str) -> list[Problem]:
         found.append(Problem(f"{name}.isolation", f"is one of {', '.join(get_args(Isolation))}, not {cls.isolation!r}"))
     if cls.cacheable and cls.effects:
         found.append(Problem(f"{name}.cacheable", "a node with effects can't be cached: its effect would be left out"))
-    for role in ("deterministic", "effects", "thread_safe"):
-        if not isinstance(getattr(cls, role), bool):
-            found.append(Problem(f"{name}.{role}", f"is True or False, not {getattr(cls, role)!r}"))
+    found += [
+        Problem(f"{name}.{role}", f"is True or False, not {getattr(cls, role)!r}")
+        for role in ("deterministic", "effects", "thread_safe")
+        if not isinstance(getattr(cls, role), bool)
+    ]
     return found
 
 

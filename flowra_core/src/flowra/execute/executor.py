@@ -12,12 +12,23 @@ from flowra.dag.context import RunServices
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput
 from flowra.exceptions import NodeFailedError
 from flowra.execute.control import RunControl
+from flowra.execute.policy import CachePolicy
+from flowra.execute.session.journal import Journal, JournalEntry
+from flowra.storage.store import Store
 
 __all__ = ["Executor", "Job", "Outcome", "Reporter"]
 
 
 class Reporter(RunServices, Protocol):
-    """What an executor tells of a run. Calls come in order for each node, from any thread."""
+    """What an executor tells of a run. Calls come in order for each node, from any thread.
+
+    A node is named by its id; an item of one that maps over a list has its position in brackets behind it, and a node
+    of a graph that another node returned has that node's name before it.
+    """
+
+    @property
+    def observed(self) -> bool:
+        """Whether anybody listens; if not, what is costly to describe need not be."""
 
     def queued(self, node: str, type_id: str) -> None:
         """Report that a node waits for its inputs."""
@@ -27,6 +38,15 @@ class Reporter(RunServices, Protocol):
 
     def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str]) -> None:
         """Report that a node has run; `outputs` describes each output in a line."""
+
+    def cached(self, node: str, type_id: str) -> None:
+        """Report that the result of an earlier run stands in for running a node."""
+
+    def retried(self, node: str, attempt: int, seconds: float, error: NodeFailedError) -> None:
+        """Report that a node failed and is tried again after so many seconds, for the `attempt`-th time."""
+
+    def mapped(self, node: str, items: int, failures: int, seconds: float) -> None:
+        """Report that a node has gone through its list; its items were reported one by one."""
 
     def failed(self, node: str, error: NodeFailedError) -> None:
         """Report that a node failed."""
@@ -47,6 +67,10 @@ class Job:
         output_dir: The folder for files that nodes write for people.
         reporter: Who is told.
         control: Whether the run is to stop.
+        store: Where results are kept and looked up; None to keep nothing.
+        policy: Which nodes are looked up and recorded.
+        journal: What the run leaves for `--resume` and `explain`; None to leave nothing.
+        resumed: The calls that ended in the run that is resumed, by name.
     """
 
     run_id: str
@@ -56,6 +80,10 @@ class Job:
     output_dir: Path
     reporter: Reporter
     control: RunControl
+    store: Store | None = None
+    policy: CachePolicy = field(default_factory=CachePolicy)
+    journal: Journal | None = None
+    resumed: Mapping[str, JournalEntry] = field(default_factory=dict)
 
 
 @dataclass

@@ -18,7 +18,16 @@ from flowra.type.handler import summarize
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["failed", "invalid_arguments", "invalid_result", "release_values"]
+__all__ = [
+    "failed",
+    "invalid_arguments",
+    "invalid_result",
+    "lengths_differ",
+    "named",
+    "release_values",
+    "retried_in_vain",
+    "timed_out",
+]
 
 _FLOWRA = str(Path(flowra.__file__).parent)
 _VERBOSE = "flowra run … -v shows the whole traceback"
@@ -94,6 +103,46 @@ def invalid_result(
         inputs=_summaries(inputs, node.description),
         traceback=_own_traceback(error) if error is not None else "",
     )
+
+
+def timed_out(node: PlannedNode, limit: float) -> NodeFailedError:
+    """Return the error for a call that did not end in its time."""
+    error = NodeFailedError(
+        f"node {node.id} took longer than its {limit:g} s",
+        node=node.id,
+        type=node.type,
+        where=node.type,
+        why="its timeout was reached; the code may still run, since a thread can't be stopped from outside",
+        fix="give it more time, have its loops call context.check_cancelled(), or run it with isolation = 'process'",
+    )
+    error.__cause__ = TimeoutError(f"longer than {limit:g} s")
+    return error
+
+
+def lengths_differ(node: PlannedNode, error: Exception) -> NodeFailedError:
+    """Return the error for a node that was to map over lists of different lengths."""
+    return NodeFailedError(
+        f"node {node.id} can't go through its lists together",
+        node=node.id,
+        type=node.type,
+        where=node.type,
+        why=str(error),
+        fix="give it lists of one length; an input that is no list is used for every item",
+    )
+
+
+def retried_in_vain(error: NodeFailedError, attempts: int) -> NodeFailedError:
+    """Return a failure with the number of tries that it outlived."""
+    error.what = f"{error.what} (tried {attempts + 1} times)"
+    return error
+
+
+def named(error: NodeFailedError, name: str) -> NodeFailedError:
+    """Return a failure under the name of the call that failed: one item of a list, a node of an expansion."""
+    if name != error.node:
+        error.what = error.what.replace(f"node {error.node} ", f"node {name} ", 1)
+        error.node = name
+    return error
 
 
 def release_values(error: BaseException) -> None:

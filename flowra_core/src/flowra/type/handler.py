@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +14,8 @@ from flowra.type.value.base import ValueType, short
 __all__ = ["ValueHandler", "handler_for", "pack_value_type", "summarize"]
 
 T = TypeVar("T")
+#: What a codec reads and writes.
+Buffer = bytes | bytearray | memoryview
 #: The distribution that handles each media type the core declares, for the message when it is missing.
 _KNOWN_PACKS = {
     "AnyImage": "flowra-image",
@@ -63,6 +66,33 @@ class ValueHandler(ABC, Generic[T]):
         Returns:
             The file that was written.
         """
+
+    def encode(self, value: T) -> tuple[str, Sequence[Buffer]] | None:
+        """Return the value as bytes for the store: the codec's name, and the buffers in order.
+
+        Large buffers are handed over as they are, without being copied. The bytes are the same for the same value,
+        in every process; reading them must not be able to execute anything.
+
+        Args:
+            value: A canonical value.
+
+        Returns:
+            Codec and buffers, or None where values can't be stored: then nothing that depends on them is cached.
+        """
+        return None
+
+    def decode(self, codec: str, data: memoryview, spec: ValueType) -> T:
+        """Return the value that `encode` wrote.
+
+        Args:
+            codec: The name that `encode` gave.
+            data: The bytes, read-only; they may be mapped from a file, and stay valid as long as they are referred to.
+            spec: The value type.
+
+        Raises:
+            ValueError: The bytes are no such value.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.decode")
 
     def thumbnail(self, value: T, max_size: int) -> bytes | None:
         """Return a PNG of at most `max_size` × `max_size` pixels, or None where there is nothing to see."""

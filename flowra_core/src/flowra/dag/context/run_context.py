@@ -43,7 +43,7 @@ class RunContext:
         node_id: The node's id in the graph.
     """
 
-    __slots__ = ("_output_dir", "_services", "_temporary", "node_id", "run_id")
+    __slots__ = ("_abandoned", "_output_dir", "_services", "_temporary", "node_id", "run_id")
 
     def __init__(self, run_id: str, node_id: str, output_dir: Path, services: RunServices) -> None:
         self.run_id = run_id
@@ -51,6 +51,7 @@ class RunContext:
         self._output_dir = output_dir
         self._services = services
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._abandoned = False
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         """Report how far the node is.
@@ -76,8 +77,12 @@ class RunContext:
 
     def check_cancelled(self) -> None:
         """Raise `NodeCancelledError` if the run was cancelled. Call it in long loops."""
-        if self._services.cancelled():
+        if self._abandoned or self._services.cancelled():
             raise NodeCancelledError(f"node {self.node_id} was cancelled")
+
+    def abandon(self) -> None:
+        """Let the next `check_cancelled` end the call: it ran out of time. The engine calls it."""
+        self._abandoned = True
 
     @property
     def output_dir(self) -> Path:

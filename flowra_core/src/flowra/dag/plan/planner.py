@@ -11,6 +11,7 @@ from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import MISSING, Graph
 from flowra.dag.graph.order import topological_order
 from flowra.dag.graph.scope import Scope
+from flowra.dag.node import Node
 from flowra.dag.plan.checks import check
 from flowra.dag.plan.expansion import expand
 from flowra.dag.plan.interface import Interfaces, input_port
@@ -18,7 +19,7 @@ from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.plan.mapping import typed
 from flowra.exceptions import GraphInvalidError, Problem, UsageError
 
-__all__ = ["plan_graph"]
+__all__ = ["local_classes", "outputs_of", "plan_graph"]
 
 
 def plan_graph(
@@ -128,3 +129,14 @@ def outputs_of(plan: LogicalPlan) -> dict[str, NodeOutput]:
         for port in node.description.outputs
         if (output := NodeOutput(node.id, port.name)) not in taken
     }
+
+
+def local_classes(graph: Graph) -> list[type[Node]]:
+    """Return the node classes that the nodes of a graph and of its subgraphs were added with."""
+    found: dict[type[Node], None] = {}
+    pending = [graph]
+    while pending:
+        current = pending.pop()
+        found.update(dict.fromkeys(node.node_class for node in current.nodes.values() if node.node_class is not None))
+        pending.extend(current.subgraphs.values())
+    return list(found)

@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 
 __all__ = [
     "EVENTS",
+    "Cached",
     "Event",
     "Finished",
     "Log",
+    "Mapped",
     "NodeFailed",
     "NodeSkipped",
     "NodeSucceeded",
@@ -22,6 +24,7 @@ __all__ = [
     "Preview",
     "Progress",
     "Queued",
+    "Retried",
     "Started",
 ]
 
@@ -128,6 +131,37 @@ class NodeSucceeded(NodeEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Cached(NodeEvent):
+    """The result of an earlier run stands in for running a node."""
+
+    name: ClassVar[str] = "cached"
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retried(NodeEvent):
+    """A node failed, and is tried again after `seconds` for the `attempt`-th time."""
+
+    name: ClassVar[str] = "retried"
+
+    attempt: int
+    seconds: float
+    error: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped(NodeEvent):
+    """A node has gone through its list of `items`, of which `failures` failed; the items had events of their own."""
+
+    name: ClassVar[str] = "mapped"
+
+    items: int
+    failures: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFailed(NodeEvent):
     """A node failed; `error` is the failure as plain data."""
 
@@ -159,6 +193,7 @@ class Finished(Event):
 EVENTS: dict[str, type[Event]] = {
     cls.name: cls
     for cls in (
-        Planned, Queued, Started, Progress, Preview, Log, NodeSucceeded, NodeFailed, NodeSkipped, Finished,
+        Planned, Queued, Started, Progress, Preview, Log, NodeSucceeded, Cached, Retried, Mapped,
+        NodeFailed, NodeSkipped, Finished,
     )
 }  # fmt: skip

@@ -39,8 +39,16 @@ class EventReporter:
         self.broken: list[str] = []
         self._one_at_a_time = threading.RLock()
 
-    def emit(self, event: events.Event) -> None:
-        """Hand an event to every observer; events of several threads come one after the other."""
+    @property
+    def observed(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._observers)
+
+    def emit(self, kind: type[events.Event], *fields: Any) -> None:
+        """Make an event and hand it to every observer; events of several threads come one after the other."""
+        if not self._observers:
+            return
+        event = kind(self._run_id, time.time(), *fields)
         with self._one_at_a_time:
             failures = []
             for observer in list(self._observers):
@@ -55,39 +63,52 @@ class EventReporter:
 
     def planned(self, graph: str, nodes: int, output_dir: str) -> None:
         """Report that the graph was planned."""
-        self.emit(events.Planned(self._run_id, time.time(), graph, nodes, output_dir))
+        self.emit(events.Planned, graph, nodes, output_dir)
 
     def queued(self, node: str, type_id: str) -> None:
         """Report that a node waits for its inputs."""
-        self.emit(events.Queued(self._run_id, time.time(), node, type_id))
+        self.emit(events.Queued, node, type_id)
 
     def started(self, node: str, type_id: str) -> None:
         """Report that a node runs."""
-        self.emit(events.Started(self._run_id, time.time(), node, type_id))
+        self.emit(events.Started, node, type_id)
 
     def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str]) -> None:
         """Report that a node has run."""
-        self.emit(events.NodeSucceeded(self._run_id, time.time(), node, seconds, dict(outputs)))
+        self.emit(events.NodeSucceeded, node, seconds, dict(outputs))
+
+    def cached(self, node: str, type_id: str) -> None:
+        """Report that the result of an earlier run stands in for running a node."""
+        self.emit(events.Cached, node, type_id)
+
+    def retried(self, node: str, attempt: int, seconds: float, error: NodeFailedError) -> None:
+        """Report that a node failed and is tried again."""
+        if self.observed:
+            self.emit(events.Retried, node, attempt, seconds, error.to_json())
+
+    def mapped(self, node: str, items: int, failures: int, seconds: float) -> None:
+        """Report that a node has gone through its list."""
+        self.emit(events.Mapped, node, items, failures, seconds)
 
     def failed(self, node: str, error: NodeFailedError) -> None:
         """Report that a node failed."""
-        self.emit(events.NodeFailed(self._run_id, time.time(), node, error.to_json()))
+        self.emit(events.NodeFailed, node, error.to_json())
 
     def not_run(self, node: str, reason: str) -> None:
         """Report that a node won't run."""
-        self.emit(events.NodeSkipped(self._run_id, time.time(), node, reason))
+        self.emit(events.NodeSkipped, node, reason)
 
     def finished(self, status: str, seconds: float, outputs: dict[str, Any]) -> None:
         """Report that the run ended."""
-        self.emit(events.Finished(self._run_id, time.time(), status, seconds, outputs))
+        self.emit(events.Finished, status, seconds, outputs)
 
     def progress(self, node: str, done: float, total: float | None, text: str) -> None:
         """Report how far a node is."""
-        self.emit(events.Progress(self._run_id, time.time(), node, done, total, text))
+        self.emit(events.Progress, node, done, total, text)
 
     def log(self, node: str, text: str, level: str) -> None:
         """Report a line that a node logged."""
-        self.emit(events.Log(self._run_id, time.time(), node, text, level))
+        self.emit(events.Log, node, text, level)
 
     def preview(self, node: str, value: Any, title: str) -> None:
         """Report a value to look at, as a line and a small picture."""
@@ -98,7 +119,7 @@ class EventReporter:
                 png = handler_for(value_type.handled_as).thumbnail(value, PREVIEW_SIZE)
             except Exception as error:  # noqa: BLE001  a preview that can't be made is no reason for a node to fail
                 self.log(node, f"no preview of {title or 'the value'}: {type(error).__name__}: {error}", "warning")
-        self.emit(events.Preview(self._run_id, time.time(), node, str(title), summarize(value, value_type), png))
+        self.emit(events.Preview, node, str(title), summarize(value, value_type), png)
 
     def cancelled(self) -> bool:
         """Tell whether the run was cancelled."""

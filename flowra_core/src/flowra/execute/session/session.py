@@ -11,9 +11,8 @@ from typing import Any, Literal
 from flowra.config.settings import load_settings
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import Graph
-from flowra.dag.node import Node
 from flowra.dag.plan.logical import LogicalPlan
-from flowra.dag.plan.planner import outputs_of, plan_graph
+from flowra.dag.plan.planner import local_classes, outputs_of, plan_graph
 from flowra.exceptions import PluginError, RunError
 from flowra.execute.control import RunControl, interruptible
 from flowra.execute.executor import Executor, Job, Outcome
@@ -56,7 +55,7 @@ class Session:
         self, graph: Graph, *, inputs: Mapping[str, Any] | None = None, targets: Iterable[str] = ()
     ) -> LogicalPlan:
         """Check a graph and return its logical plan; raises GraphInvalidError with every mistake."""
-        for node_class in _classes(graph):
+        for node_class in local_classes(graph):
             self.catalog.add(node_class)
         return plan_graph(graph, self.catalog, inputs=inputs, targets=targets)
 
@@ -175,14 +174,3 @@ def _status(outcome: Outcome, control: RunControl) -> Literal["succeeded", "fail
     if outcome.failures:
         return "failed"
     return "cancelled" if control.cancelled and outcome.not_run else "succeeded"
-
-
-def _classes(graph: Graph) -> list[type[Node]]:
-    """Return the node classes that the graph's nodes were added with."""
-    found: dict[type[Node], None] = {}
-    pending = [graph]
-    while pending:
-        current = pending.pop()
-        found.update(dict.fromkeys(node.node_class for node in current.nodes.values() if node.node_class is not None))
-        pending.extend(current.subgraphs.values())
-    return list(found)

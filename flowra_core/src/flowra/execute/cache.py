@@ -1,0 +1,217 @@
+"""The results of earlier runs: found by the key of a call, kept when a call has been made."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowra.dag.key import ActionKey, Keyer, StaticPart, Unkeyable
+from flowra.dag.plan.logical import PlannedNode
+from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
+from flowra.execute.policy import CachePolicy
+from flowra.execute.scheduler.state import Call
+from flowra.execute.session.journal import Journal, JournalEntry
+from flowra.execute.values import ABSENT, Ended, Held, Many, Value
+from flowra.storage.record import Record
+from flowra.storage.refs import BlobRef, EndedRef, InlineRef, ListRef, Ref
+from flowra.storage.store import Store
+from flowra.type.value.base import ValueType
+from flowra.type.value.containers import ListOf
+from flowra.type.value.scalar import File, Folder
+
+__all__ = ["ResultCache"]
+
+
+@dataclass
+class ResultCache:
+    """Looks calls up in a store, and in the run that is resumed; records them there, and in the run's journal.
+
+    Attributes:
+        store: Where values and records are.
+        keyer: Makes the keys.
+        policy: Which nodes are looked up.
+        warn: Told once for each node that can't be cached though it says it can, with the reason.
+        journal: The run's journal; None to write none.
+        resumed: The calls that ended in the run that is resumed, by name.
+    """
+
+    store: Store
+    keyer: Keyer
+    policy: CachePolicy
+    warn: Callable[[str, str], None]
+    journal: Journal | None = None
+    resumed: Mapping[str, JournalEntry] = field(default_factory=dict)
+    _static: dict[int, StaticPart | Unkeyable] = field(default_factory=dict)
+    _warned: set[str] = field(default_factory=set)
+
+    def key(self, call: Call) -> ActionKey | None:
+        """Return the key of a call, or None where it can't have one: then its result is used in this run alone."""
+        node = call.node
+        static = self._static.get(id(node))
+        if static is None:
+            static = self._static[id(node)] = self.keyer.static_part(node)
+        if isinstance(static, Unkeyable):
+            self._not_keyed(node, static.reason)
+            return None
+        inputs: dict[str, Any] = {}
+        for port, value in call.inputs.items():
+            digest = self._digest(call, port, value)
+            if isinstance(digest, Unkeyable):
+                self._not_keyed(node, f"{port}: {digest.reason}")
+                return None
+            inputs[port] = digest
+        return static.key(inputs)
+
+    def shares(self, call: Call) -> bool:
+        """Tell whether a call's result may stand in for running it, here or elsewhere."""
+        node = call.node
+        return node.description.traits.cacheable and not self.policy.everything_off and node.id not in self.policy.off
+
+    def recall(self, key: ActionKey, call: Call) -> dict[str, Value] | Ended | None:
+        """Return the outputs recorded for a key, not read yet; None where there are none that can be used."""
+        if call.node.id in self.policy.refresh:
+            return None
+        record = self.store.lookup(key.digest)
+        return None if record is None else self._usable(record.outputs, call, key, "cached")
+
+    def resume(self, key: ActionKey | None, call: Call) -> dict[str, Value] | Ended | None:
+        """Return the outputs that a call gave in the run that is resumed, if it is the same call."""
+        entry = self.resumed.get(call.name)
+        if entry is None or entry.type != call.node.type or entry.key != (key.digest if key is not None else None):
+            return None
+        return self._usable(entry.outputs, call, key, "resumed")
+
+    def exclusively(self, key: ActionKey, cancelled: Callable[[], bool]) -> AbstractContextManager[bool]:
+        """Return a context that holds the right to compute a key, against other threads and processes."""
+        return self.store.lock(key.digest, give_up=cancelled)
+
+    def remember(self, key: ActionKey | None, call: Call, outputs: Mapping[str, Value] | Ended, seconds: float) -> None:
+        """Record what a call gave, unless a value of it can't be stored."""
+        refs = self._refs(call, outputs)
+        if refs is None:
+            return
+        preimage = None
+        if key is not None and self.shares(call):
+            text = json.dumps(key.preimage(), ensure_ascii=False).encode()
+            record = Record(key.digest, call.node.type, refs, seconds, text, time.time())
+            winner = self.store.publish(record, replace=call.node.id in self.policy.refresh)
+            if winner is not record and not isinstance(outputs, Ended):
+                _adopt(winner.outputs, outputs)
+                refs = dict(winner.outputs)
+        elif key is not None:
+            preimage = key.preimage()
+        if self.journal is not None:
+            digest = key.digest if key is not None else None
+            self.journal.ended(call.name, call.node.type, digest, refs, seconds, how="ran", preimage=preimage)
+
+    def _refs(self, call: Call, outputs: Mapping[str, Value] | Ended) -> dict[str, Ref] | None:
+        if isinstance(outputs, Ended):
+            return {port.name: EndedRef(outputs.reason) for port in call.node.description.outputs}
+        refs: dict[str, Ref] = {}
+        for port, value in outputs.items():
+            ref = self.referenced(value)
+            if isinstance(ref, Unkeyable):
+                self._not_keyed(call.node, f"output {port}: {ref.reason}")
+                return None
+            refs[port] = ref
+        return refs
+
+    def _usable(
+        self, refs: Mapping[str, Ref], call: Call, key: ActionKey | None, how: str
+    ) -> dict[str, Value] | Ended | None:
+        outputs: dict[str, Value] = {}
+        found: dict[str, Value] | Ended = outputs
+        for port in call.node.description.outputs:
+            ref = refs.get(port.name)
+            if ref is None:
+                return None
+            if isinstance(ref, EndedRef):
+                found = Ended(ref.reason)
+                break
+            value = outputs[port.name] = _value_of(ref, port.value_type)
+            if not self._is_there(value):
+                return None
+        if self.journal is not None:
+            self.journal.ended(call.name, call.node.type, key.digest if key is not None else None, refs, 0.0, how=how)
+        return found
+
+    def referenced(self, value: Value) -> Ref | Unkeyable:
+        """Return a value's reference, storing it if it has none."""
+        if isinstance(value, Many):
+            items = [self.referenced(item) for item in value.items]
+            bad = next((item for item in items if isinstance(item, Unkeyable)), None)
+            return bad if bad is not None else ListRef(tuple(items))  # type: ignore[arg-type]
+        if isinstance(value, Ended):
+            return EndedRef(value.reason)
+        if not isinstance(value, Held):
+            return Unkeyable("an item of it failed")
+        if value.ref is None and not value.unkeyed:
+            try:
+                value.ref = self.store.put(encode(value.data, value.type))
+            except NotStorableError as error:
+                value.unkeyed = f"{error.what}: {error.why}"
+        return value.ref if value.ref is not None else Unkeyable(value.unkeyed)
+
+    def load(self, value: Held) -> Any:
+        """Return a value's data, read from the store if it is not in memory.
+
+        Raises:
+            ValueGoneError: The store has lost it, or it was damaged.
+        """
+        if value.data is ABSENT:
+            assert value.ref is not None
+            data = self.store.get(value.ref)
+            if data is None:
+                raise ValueGoneError("a stored value is gone or was damaged", where=self.store.location)
+            value.data = decode(value.ref.codec, data, value.type)
+        return value.data
+
+    def _digest(self, call: Call, port: str, value: Any) -> Any:
+        declared = call.node.description.input(port)
+        assert declared is not None
+        if isinstance(value, Held) and isinstance(value.type, (File, Folder)):
+            # A path that a node gives counts by what lies there, as one that is written into the graph does.
+            return self.keyer.literal_digest(declared, self.load(value))
+        if isinstance(value, (Held, Many, Ended)):
+            ref = self.referenced(value)
+            return ref if isinstance(ref, Unkeyable) else self.keyer.linked(ref.digest, call.node.links.get(port))
+        return self.keyer.literal_digest(declared, value)
+
+    def _is_there(self, value: Value) -> bool:
+        if isinstance(value, Many):
+            return all(map(self._is_there, value.items))
+        if isinstance(value, Held) and isinstance(value.type, (File, Folder)):
+            path = self.load(value)
+            return not hasattr(path, "exists") or bool(path.exists())
+        return not isinstance(value, Held) or isinstance(value.ref, InlineRef) or self.store.has(value.ref)  # type: ignore[arg-type]
+
+    def _not_keyed(self, node: PlannedNode, reason: str) -> None:
+        if node.description.traits.cacheable and node.id not in self._warned:
+            self._warned.add(node.id)
+            self.warn(node.id, f"not cached: {reason}")
+
+
+def _value_of(ref: Ref, value_type: ValueType) -> Value:
+    if isinstance(ref, ListRef):
+        item = value_type.item if isinstance(value_type, ListOf) else value_type
+        return Many([_value_of(each, item) for each in ref.items])
+    if isinstance(ref, EndedRef):
+        return Ended(ref.reason)
+    return Held(value_type, ABSENT, ref)
+
+
+def _adopt(refs: Mapping[str, Ref], outputs: Mapping[str, Value]) -> None:
+    """Go on with what another computed first for the same key: what comes after must see one result."""
+    for port, value in outputs.items():
+        winner = refs.get(port)
+        if isinstance(value, Held) and isinstance(winner, (InlineRef, BlobRef)) and winner != value.ref:
+            value.ref, value.data = winner, ABSENT
+        elif isinstance(value, Many) and isinstance(winner, ListRef) and len(winner.items) == len(value.items):
+            _adopt(
+                {str(index): item for index, item in enumerate(winner.items)},
+                {str(index): item for index, item in enumerate(value.items)},
+            )

@@ -1,0 +1,103 @@
+"""The queue of what is ready to run, and the threads that wait for it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+__all__ = ["ReadyQueue"]
+
+T = TypeVar("T")
+
+#: How long a thread that found nothing sleeps before it looks again, in seconds: at first, and at most.
+PATIENCE = (0.002, 0.05)
+
+
+class ReadyQueue(Generic[T]):
+    """Last in, first out: what became ready last has its inputs at hand, and running it first lets them go.
+
+    Attributes:
+        lock: Guards the queue, and whatever else its owner wants guarded with it.
+        idle: How many threads wait.
+        closed: Whether everything has ended.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._changed = threading.Condition(self.lock)
+        self._ready: list[T] = []
+        self._delayed: list[tuple[float, int, T]] = []
+        self._order = itertools.count()
+        self.idle = 0
+        self.closed = False
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def push(self, units: Sequence[T]) -> None:
+        """Add units, the first of which is taken first. The lock is held by the caller."""
+        self._ready.extend(reversed(units))
+
+    def push_later(self, unit: T, seconds: float) -> None:
+        """Add a unit that is ready after a while."""
+        with self.lock:
+            heapq.heappush(self._delayed, (time.monotonic() + seconds, next(self._order), unit))
+            self._changed.notify()
+
+    def take(self, willing: Callable[[T], bool] | None = None) -> T | None:
+        """Return what is to be run next, waiting for it; None once the queue is closed.
+
+        Args:
+            willing: Whether the thread wants a unit; asked again when it has slept for a while. None for any.
+        """
+        patience = PATIENCE[0]
+        with self.lock:
+            while not self.closed:
+                self._move_due()
+                if self._ready and (willing is None or willing(self._ready[-1])):
+                    return self._ready.pop()
+                self.idle += 1
+                try:
+                    self._changed.wait(self._wait(patience))
+                finally:
+                    self.idle -= 1
+                patience = min(2 * patience, PATIENCE[1])
+            return None
+
+    def peek(self) -> T | None:
+        """Return what would be taken next. The lock is held by the caller."""
+        return self._ready[-1] if self._ready else None
+
+    def wake(self) -> None:
+        """Wake one thread that waits. The lock is held by the caller."""
+        self._changed.notify()
+
+    def take_now(self) -> T | None:
+        """Return what is to be run next if there is something. The lock is held by the caller."""
+        return self._ready.pop() if self._ready else None
+
+    def close(self) -> None:
+        """Send every thread home. The lock is held by the caller."""
+        self.closed = True
+        self._changed.notify_all()
+
+    def wait_closed(self, seconds: float) -> bool:
+        """Wait for the end, and tell whether it has come."""
+        with self.lock:
+            if not self.closed:
+                self._changed.wait(seconds)
+            return self.closed
+
+    def _move_due(self) -> None:
+        now = time.monotonic()
+        while self._delayed and self._delayed[0][0] <= now:
+            self._ready.append(heapq.heappop(self._delayed)[2])
+
+    def _wait(self, patience: float) -> float:
+        if not self._delayed:
+            return patience
+        return max(0.0, min(patience, self._delayed[0][0] - time.monotonic()))

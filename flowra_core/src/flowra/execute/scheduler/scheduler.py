@@ -1,0 +1,429 @@
+"""The scheduler: runs a plan on threads of this process.
+
+Each thread takes a node that is ready, runs it, and goes on with a node that has become ready by it; only what else
+became ready goes through the queue. So a run of cheap nodes stays on one thread, and dear ones spread over all.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from flowra.dag.context import NodeCancelledError
+from flowra.dag.plan.logical import LogicalPlan, outputs_in
+from flowra.exceptions import NodeFailedError
+from flowra.execute.executor import Job, Outcome
+from flowra.execute.failure import lengths_differ, named, release_values, retried_in_vain, timed_out
+from flowra.execute.runner import CallRunner, Expanded, Later
+from flowra.execute.scheduler.inputs import add_lazy, blocked, calls_of
+from flowra.execute.scheduler.items import LengthsDifferError, gather
+from flowra.execute.scheduler.memory import MemoryBudget
+from flowra.execute.scheduler.ready import ReadyQueue
+from flowra.execute.scheduler.state import Call, NodeState, Scope, roots, scope_of
+from flowra.execute.scheduler.watchdog import Watchdog
+from flowra.execute.values import Ended, Failed, Value
+
+__all__ = ["Scheduler"]
+
+#: Calls of node types that take less than this, in seconds, are not worth waking another thread for.
+CHEAP = 0.0002
+
+_CANCELLED = Failed("the run was cancelled")
+Outputs = Mapping[str, Value]
+
+
+class Scheduler:
+    """Runs one job.
+
+    Args:
+        job: What is to be run.
+        runner: Makes the calls.
+        threads: How many calls run at once, at most.
+        memory: Bytes of values that are kept in memory, at most; beyond it the oldest are left to the store.
+    """
+
+    def __init__(self, job: Job, runner: CallRunner, *, threads: int, memory: int) -> None:
+        self._job = job
+        self._runner = runner
+        self._most_threads = threads
+        self._memory = MemoryBudget(memory, runner)
+        self._watchdog = Watchdog(self._expire)
+        self._outcome = Outcome()
+        # All that follows is guarded by the queue's lock.
+        self._queue: ReadyQueue[NodeState | Call] = ReadyQueue()
+        self._lock = self._queue.lock
+        self._unfinished = 0
+        self._ended = 0
+        self._threads = 0
+        self._crash: BaseException | None = None
+        self._parked: dict[NodeState, list[Call]] = {}
+        # Seconds that a call of a node type takes, as seen last.
+        self._cost: dict[str, float] = {}
+
+    def run(self) -> Outcome:
+        """Run the job to its end and return what came of it."""
+        plan = self._job.plan
+        try:
+            with self._lock:
+                scope = self._scope(plan, "", 0)
+                for output in self._job.wanted:
+                    scope[output.node].keep = True
+                ready = self._activate(roots(plan, scope))
+                self._enqueue(ready)
+                if not self._unfinished:
+                    self._queue.close()
+            # A thread that runs a call can't end it when its time is up, and this one has to come back.
+            if any(node.description.traits.timeout is not None for node in plan.nodes.values()):
+                with self._lock:
+                    self._start_thread()
+                while not self._queue.wait_closed(0.2):
+                    pass
+            else:
+                self._work()
+        finally:
+            with self._lock:
+                self._queue.close()
+            self._watchdog.close()
+        if self._crash is not None:
+            raise self._crash
+        for output in self._job.wanted:
+            found = scope[output.node].outputs
+            if found is not None:
+                self._runner.deliver(output, found[output.port], self._outcome)
+        return self._outcome
+
+    # ---- nodes become ready ------------------------------------------------------------------------------------------
+
+    def _scope(self, plan: LogicalPlan, prefix: str, depth: int) -> Scope:
+        scope = scope_of(plan, prefix, depth)
+        if self._job.reporter.observed:
+            for state in scope.values():
+                assert state.node is not None
+                self._job.reporter.queued(state.name, state.node.type)
+        return scope
+
+    def _activate(self, states: Iterable[NodeState]) -> list[NodeState]:
+        """Let nodes run with all they need, and return those that wait for nothing. The lock is held.
+
+        What only lazy inputs lead to is left alone until it is asked for.
+        """
+        ready = []
+        pending = list(states)
+        while pending:
+            state = pending.pop()
+            if state.active:
+                continue
+            state.active = True
+            self._unfinished += 1
+            for source in state.eager:
+                if not source.ended:
+                    state.waiting += 1
+                    source.consumers.append(state)
+                    if not source.active:
+                        pending.append(source)
+            if not state.waiting:
+                ready.append(state)
+        ready.reverse()
+        return ready
+
+    def _go_on_with(self, ready: list[NodeState | Call]) -> NodeState | Call | None:
+        """Return the first of what became ready, and put the rest into the queue. The lock is held."""
+        if len(ready) > 1:
+            self._enqueue(ready[1:])
+        return ready[0] if ready else None
+
+    def _enqueue(self, units: Sequence[NodeState | Call]) -> None:
+        """Put units into the queue, and have another thread look at them. The lock is held."""
+        self._queue.push(units)
+        self._call_for_help()
+
+    def _call_for_help(self) -> None:
+        """Wake or start a thread if what is to be run next is worth one. The lock is held."""
+        unit = self._queue.peek()
+        # Cheap work is left to the thread that makes it; one helper watches whether it stays cheap.
+        if unit is None or (self._threads and not self._is_dear(unit)):
+            return
+        if self._queue.idle:
+            self._queue.wake()
+        elif self._threads < self._most_threads - 1:
+            self._start_thread()
+
+    def _is_dear(self, unit: NodeState | Call) -> bool:
+        return unit.node is None or self._cost.get(unit.node.type, CHEAP) >= CHEAP
+
+    def _start_thread(self) -> None:
+        self._threads += 1
+        threading.Thread(target=self._help, name=f"flowra-{self._threads}", daemon=True).start()
+
+    # ---- threads -----------------------------------------------------------------------------------------------------
+
+    def _help(self) -> None:
+        """Run what is dear, and what is cheap only if nothing has ended since this thread looked last."""
+        seen = -1
+
+        def willing(unit: NodeState | Call) -> bool:
+            nonlocal seen
+            stuck, seen = self._ended == seen, self._ended
+            return stuck or self._is_dear(unit)
+
+        try:
+            self._work(willing)
+        except BaseException as error:  # noqa: BLE001  a mistake of ours must end the run, not just a thread
+            with self._lock:
+                self._crash = self._crash or error
+                self._queue.close()
+
+    def _work(self, willing: Callable[[NodeState | Call], bool] | None = None) -> None:
+        while (unit := self._queue.take(willing)) is not None:
+            with self._lock:
+                self._call_for_help()
+            following: NodeState | Call | None = unit
+            while following is not None:
+                following = self._call(following) if isinstance(following, Call) else self._begin(following)
+
+    def _begin(self, state: NodeState) -> NodeState | Call | None:
+        """Start a node whose inputs are there, and return what this thread is to do next."""
+        node = state.node
+        if node is None:
+            return self._end_expansion(state)
+        state.began = time.perf_counter()
+        try:
+            found = calls_of(state, node)
+        except LengthsDifferError as error:
+            return self._end(state, self._fail(state.name, lengths_differ(node, error)))
+        if isinstance(found, (Ended, Failed)):
+            return self._end(state, self._without_value(state, state.name, found))
+        calls, state.shape = found
+        if not calls:
+            return self._end(state, None)
+        state.calls_left = len(calls)
+        state.results = [None] * len(calls)
+        if node.depths:
+            self._job.reporter.started(state.name, node.type)
+            with self._lock:
+                self._enqueue(list(calls[1:]))
+        return calls[0]
+
+    def _call(self, call: Call) -> NodeState | Call | None:
+        """Make a call, and return what this thread is to do next."""
+        if self._job.control.cancelled:
+            return self._settle(call, self._without_value(call.state, call.name, _CANCELLED))
+        if (block := blocked(call)) is not None:
+            return self._settle(call, self._without_value(call.state, call.name, block))
+        traits = call.node.description.traits
+        began = time.perf_counter()
+        try:
+            if call.node.description.lazy_ports and not self._choose_lazy(call):
+                return None
+            if traits.timeout is not None:
+                self._watchdog.watch(call, traits.timeout)
+            result = self._runner.call(call, self._finish_later)
+        except NodeCancelledError:
+            return self._settle(call, self._without_value(call.state, call.name, _CANCELLED))
+        except LengthsDifferError as error:
+            return self._settle(call, self._fail(call.name, lengths_differ(call.node, error)))
+        except NodeFailedError as error:
+            return self._retry_or_fail(call, error)
+        self._cost[call.node.type] = time.perf_counter() - began
+        if isinstance(result, Later):
+            return None
+        if isinstance(result, Expanded):
+            return self._expand(call, result)
+        return self._settle(call, result)
+
+    def _choose_lazy(self, call: Call) -> bool:
+        """Have a call say which lazy inputs it needs; tell whether they are there already."""
+        if call.needed is None:
+            call.needed = self._runner.needed(call)
+            wanted = [state for state in call.state.lazy if _gives_one_of(call, state)]
+            with self._lock:
+                self._enqueue(list(self._activate(wanted)))
+                for state in wanted:
+                    if not state.ended:
+                        self._parked.setdefault(state, []).append(call)
+                        call.waiting += 1
+                if call.waiting:
+                    return False
+        add_lazy(call)
+        return True
+
+    def _finish_later(self, call: Call, finish: Callable[[], Any]) -> None:
+        """Take up a call whose result came after its thread had gone on: it was awaited."""
+        try:
+            result = finish()
+        except NodeCancelledError:
+            following = self._settle(call, self._without_value(call.state, call.name, _CANCELLED))
+        except NodeFailedError as error:
+            following = self._retry_or_fail(call, error)
+        else:
+            following = self._expand(call, result) if isinstance(result, Expanded) else self._settle(call, result)
+        if following is not None:
+            with self._lock:
+                self._enqueue([following])
+
+    # ---- calls and nodes end -----------------------------------------------------------------------------------------
+
+    def _retry_or_fail(self, call: Call, error: NodeFailedError) -> NodeState | Call | None:
+        retry = call.node.description.traits.retries
+        cause = error.__cause__
+        worth_it = retry is not None and cause is not None and retry.covers(cause)
+        if retry is None or not worth_it:
+            return self._settle(call, self._fail(call.name, error))
+        if call.attempt >= retry.times:
+            return self._settle(call, self._fail(call.name, retried_in_vain(error, call.attempt)))
+        if call.settled:
+            return None
+        call.attempt += 1
+        seconds = retry.wait(call.attempt, random.random())  # noqa: S311  jitter, nothing secret
+        self._job.reporter.retried(call.name, call.attempt, seconds, error)
+        self._queue.push_later(call, seconds)
+        return None
+
+    def _expire(self, call: Call) -> None:
+        """End a call that ran out of time; its thread is left to itself, and another takes its place."""
+        limit = call.node.description.traits.timeout
+        assert limit is not None
+        self._runner.abandon(call)
+        following = self._retry_or_fail(call, timed_out(call.node, limit))
+        with self._lock:
+            self._most_threads += 1
+            self._start_thread()
+            if following is not None:
+                self._enqueue([following])
+
+    def _fail(self, name: str, error: NodeFailedError) -> Failed:
+        error = named(error, name)
+        release_values(error)
+        with self._lock:
+            self._outcome.failures[name] = error
+        self._job.reporter.failed(name, error)
+        return Failed(f"{name} failed")
+
+    def _without_value(self, state: NodeState, name: str, value: Ended | Failed) -> Ended | Failed:
+        """Note that a call is not made, and return what stands for its outputs."""
+        assert state.node is not None
+        if isinstance(value, Failed):
+            with self._lock:
+                self._outcome.not_run[name] = value.reason
+        self._job.reporter.not_run(name, value.reason)
+        return value
+
+    def _settle(self, call: Call, result: Outputs | Ended | Failed) -> NodeState | Call | None:
+        """Note a call's result; when it was the last of its node, end the node."""
+        state = call.state
+        if not call.node.depths:
+            if call.settled:
+                return None
+            call.settled = True
+            state.results[0] = result
+            return self._end(state, None)
+        with self._lock:
+            if call.settled:
+                return None
+            call.settled = True
+            state.results[call.index] = result
+            state.calls_left -= 1
+            if state.calls_left:
+                return self._queue.take_now()
+        return self._end(state, None)
+
+    def _end(self, state: NodeState, instead: Ended | Failed | None) -> NodeState | Call | None:
+        """End a node: hand its outputs on, let go what nobody takes any more, and return what to do next."""
+        outputs = self._outputs(state, instead)
+        self._report(state, outputs, instead)
+        self._memory.add(outputs)
+        with self._lock:
+            state.outputs = outputs
+            state.ended = True
+            self._ended += 1
+            state.results = []
+            ready: list[NodeState | Call] = []
+            for consumer in state.consumers:
+                consumer.waiting -= 1
+                if not consumer.waiting:
+                    ready.append(consumer)
+            state.consumers = []
+            for call in self._parked.pop(state, ()):
+                call.waiting -= 1
+                if not call.waiting:
+                    ready.append(call)
+            for source in (*state.eager, *state.lazy):
+                source.takers -= 1
+                if not source.takers and not source.keep:
+                    source.outputs = None
+            if not state.takers and not state.keep:
+                state.outputs = None
+            self._unfinished -= 1
+            if not self._unfinished:
+                self._queue.close()
+                return None
+            return self._go_on_with(ready)
+
+    def _outputs(self, state: NodeState, instead: Ended | Failed | None) -> Outputs:
+        node = state.node
+        assert node is not None
+        ports = [port.name for port in node.description.outputs]
+        if instead is not None:
+            return dict.fromkeys(ports, instead)
+        results = [dict.fromkeys(ports, each) if isinstance(each, (Ended, Failed)) else each for each in state.results]
+        if state.shape == 0 and not node.depths:
+            only: Outputs = results[0]
+            return only
+        return {port: gather(results, state.shape, port) for port in ports}
+
+    def _report(self, state: NodeState, outputs: Outputs, instead: Ended | Failed | None) -> None:
+        """Report a mapping node as a whole: its items were reported one by one."""
+        if state.node is None or not state.node.depths or instead is not None:
+            return
+        seconds = time.perf_counter() - state.began
+        failures = sum(isinstance(result, Failed) for result in state.results)
+        self._job.reporter.mapped(state.name, len(state.results), failures, seconds)
+
+    # ---- expansions --------------------------------------------------------------------------------------------------
+
+    def _expand(self, call: Call, expanded: Expanded) -> NodeState | Call | None:
+        """Run a graph in a call's place; the call ends when the graph's outputs are there."""
+        with self._lock:
+            scope = self._scope(expanded.plan, f"{call.name}/", call.state.depth + 1)
+            end = NodeState(f"{call.name}/", None, scope, call.state.depth + 1)
+            end.replaces, end.exports, end.keep = call, expanded.outputs, True
+            end.eager = tuple(dict.fromkeys(scope[output.node] for output in expanded.outputs.values()))
+            for source in end.eager:
+                source.takers += 1
+            ready = self._activate([end, *roots(expanded.plan, scope)])
+            return self._go_on_with(list(ready))
+
+    def _end_expansion(self, end: NodeState) -> NodeState | Call | None:
+        call, exports = end.replaces, end.exports
+        assert call is not None
+        assert exports is not None
+        outputs: dict[str, Value] = {}
+        for port, output in exports.items():
+            found = end.scope[output.node].outputs
+            assert found is not None
+            outputs[port] = found[output.port]
+        failure = next((value for value in outputs.values() if isinstance(value, Failed)), None)
+        with self._lock:
+            end.ended = True
+            self._unfinished -= 1
+            for source in end.eager:
+                source.takers -= 1
+                if not source.takers:
+                    source.outputs = None
+        if failure is not None:
+            return self._settle(call, self._without_value(call.state, call.name, failure))
+        return self._settle(call, self._runner.expanded(call, outputs))
+
+
+def _gives_one_of(call: Call, state: NodeState) -> bool:
+    """Tell whether a state gives one of the lazy inputs that a call asked for."""
+    assert call.needed is not None
+    return any(
+        call.state.scope[output.node] is state
+        for port in call.needed
+        if port in call.node.links
+        for output in outputs_in(call.node.links[port])
+    )

@@ -1,0 +1,134 @@
+"""The state of a run: which nodes wait for what, and the calls that a node makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode, outputs_in
+from flowra.execute.values import Value
+
+__all__ = ["Call", "NodeState", "Scope", "scope_of"]
+
+#: The states of the nodes of one plan, by the node's id in it.
+Scope = dict[str, "NodeState"]
+
+
+class NodeState:
+    """A node of the run, or the end of an expansion.
+
+    Attributes:
+        name: Its id in the run: below an expansion, the call's name stands before the node's id.
+        node: The planned node; None for the end of an expansion.
+        scope: The states that its links mean.
+        depth: In how many expansions it lies.
+        eager: The states that it takes values from at once.
+        lazy: The states behind its lazy inputs alone.
+        consumers: The active states that wait for it.
+        waiting: How many of the states that it waits for have not ended.
+        takers: How many states have yet to take its values; at zero they are let go unless they are kept.
+        keep: Whether its outputs are asked for.
+        active: Whether it is to run.
+        outputs: Its outputs by port once it has ended; None again when they were let go.
+        ended: Whether it has ended.
+        calls_left: How many of its calls have not ended.
+        results: What its calls gave.
+        shape: How its calls lie in lists.
+        began: When it began, by `time.perf_counter`.
+        replaces: For the end of an expansion, the call that it stands for.
+        exports: For the end of an expansion, where each output comes from.
+    """
+
+    __slots__ = (
+        "active", "began", "calls_left", "consumers", "depth", "eager", "ended", "exports", "keep", "lazy", "name",
+        "node", "outputs", "replaces", "results", "scope", "shape", "takers", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, name: str, node: PlannedNode | None, scope: Scope, depth: int) -> None:
+        self.name = name
+        self.node = node
+        self.scope = scope
+        self.depth = depth
+        self.eager: tuple[NodeState, ...] = ()
+        self.lazy: tuple[NodeState, ...] = ()
+        self.consumers: list[NodeState] = []
+        self.waiting = 0
+        self.takers = 0
+        self.keep = False
+        self.active = False
+        self.outputs: Mapping[str, Value] | None = None
+        self.ended = False
+        self.calls_left = 0
+        self.results: list[Any] = []
+        self.shape: Any = 0
+        self.began = 0.0
+        self.replaces: Call | None = None
+        self.exports: Mapping[str, NodeOutput] | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call of a node: the whole node, or one item where it maps over a list.
+
+    Attributes:
+        state: The node's state.
+        node: The planned node.
+        index: Its position among the node's calls.
+        item: Its position in the lists that the node maps over; empty if it maps over none.
+        inputs: Its inputs by port: literals as they are, linked ones as values; lazy ones once they were asked for.
+        attempt: Which try it is, from 0.
+        needed: The lazy inputs that it asked for; None before it was asked.
+        waiting: How many states behind its lazy inputs it waits for.
+        settled: Whether its end was taken note of: a call that ran out of time may come back later.
+    """
+
+    state: NodeState
+    node: PlannedNode
+    index: int
+    item: tuple[int, ...]
+    inputs: dict[str, Any]
+    attempt: int = 0
+    needed: frozenset[str] | None = None
+    waiting: int = 0
+    settled: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name for people: the node's, and the item in brackets."""
+        return self.state.name + "".join(f"[{index}]" for index in self.item)
+
+
+def scope_of(plan: LogicalPlan, prefix: str, depth: int) -> Scope:
+    """Make the states of a plan's nodes, linked to each other; none is active yet."""
+    scope: Scope = {}
+    for identity, node in plan.nodes.items():
+        state = scope[identity] = NodeState(prefix + identity, node, scope, depth)
+        if not node.links:
+            continue
+        lazy_ports = node.description.lazy_ports
+        eager = _states(scope, (binding for port, binding in node.links.items() if port not in lazy_ports))
+        state.eager = eager
+        if lazy_ports:
+            lazy = _states(scope, (binding for port, binding in node.links.items() if port in lazy_ports))
+            state.lazy = tuple(each for each in lazy if each not in eager)
+        for source in (*eager, *state.lazy):
+            source.takers += 1
+    return scope
+
+
+def _states(scope: Scope, bindings: Iterable[Any]) -> tuple[NodeState, ...]:
+    found: dict[NodeState, None] = {}
+    for binding in bindings:
+        # One link is by far the most usual, and this is done for each node of the graph.
+        if type(binding) is NodeOutput:
+            found[scope[binding.node]] = None
+        else:
+            found.update((scope[output.node], None) for output in outputs_in(binding))
+    return tuple(found)
+
+
+def roots(plan: LogicalPlan, scope: Scope) -> list[NodeState]:
+    """Return the nodes that are asked for by themselves: the ends of the graph, its outputs, the named targets."""
+    asked = {output.node for output in plan.outputs.values()} | set(plan.targets)
+    return [state for identity, state in scope.items() if state.takers == 0 or identity in asked]
