@@ -147,8 +147,7 @@ def named(error: NodeFailedError, name: str) -> NodeFailedError:
 
 def release_values(error: BaseException) -> None:
     """Let go of what the frames of an error hold, so that a failure that is kept doesn't keep pictures in memory."""
-    error.__traceback__ = None
-    pending: list[BaseException | None] = [error.__cause__]
+    pending: list[BaseException | None] = [error]
     seen: set[int] = set()
     while pending:
         each = pending.pop()
@@ -156,6 +155,7 @@ def release_values(error: BaseException) -> None:
             seen.add(id(each))
             traceback.clear_frames(each.__traceback__)
             pending += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+    error.__traceback__ = None  # our own frames alone
 
 
 def _in_words(error: BaseException) -> str:

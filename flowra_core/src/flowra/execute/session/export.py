@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Mapping
@@ -141,9 +142,13 @@ def _write_values(plain: Mapping[str, Any], folder: Path) -> None:
 def _plain(value: Any) -> Any:
     from pydantic_core import to_jsonable_python
 
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()  # the alphabet that a port of bytes reads; pydantic has the other one
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
     try:
         # JSON has no NaN and no infinity: null, as everywhere where JSON is written.
-        return to_jsonable_python(value, inf_nan_mode="null", bytes_mode="base64")
+        return to_jsonable_python(value, inf_nan_mode="null")
     except Exception:  # noqa: BLE001  whatever a pack's class does when it is dumped, the output is worth naming
         return short(value)
 
