@@ -70,7 +70,6 @@ def test_every_event_is_plain_data_under_the_name_of_its_class(seen):
     for event in seen:
         data = json.loads(json.dumps(event.to_json(), allow_nan=False))
         assert events.EVENTS[data.pop("event")](**data) == event
-    assert {event.name for event in seen} == set(events.EVENTS) - {"cached", "retried"}
 
 
 def test_a_picture_in_a_preview_is_base64_text():

@@ -31,7 +31,7 @@ class TestIsolation:
         assert run.files == {"kept": {"value": 2.0}}
 
     def test_what_depends_on_it_is_left_out_with_the_reason(self, run):
-        assert run.not_run == {"after": "broken gave no value", "last": "after gave no value"}
+        assert run.not_run == {"after": "broken failed", "last": "broken failed"}
 
     def test_the_run_failed_with_that_nodes_failure(self, run):
         assert (run.status, list(run.failures)) == ("failed", ["broken"])
@@ -154,9 +154,7 @@ class TestMessage:
 
 
 class TestWaysToEnd:
-    @pytest.mark.parametrize(
-        ("how", "why"), [("exit", "it called sys.exit(7)"), ("interrupt", "KeyboardInterrupt")]
-    )
+    @pytest.mark.parametrize(("how", "why"), [("exit", "it called sys.exit(7)"), ("interrupt", "KeyboardInterrupt")])
     def test_leaving_the_program_is_a_node_error_and_the_run_goes_on(self, session, how, why):
         graph = Graph("leaves")
         graph.add(Leave, id="it", how=how)

@@ -145,17 +145,22 @@ def named(error: NodeFailedError, name: str) -> NodeFailedError:
     return error
 
 
-def release_values(error: BaseException) -> None:
-    """Let go of what the frames of an error hold, so that a failure that is kept doesn't keep pictures in memory."""
+def release_values(error: NodeFailedError) -> None:
+    """Let go of the frames of an error, so that a failure that is kept doesn't keep pictures in memory.
+
+    A frame holds its callers, and they hold inputs. What the frames say is in the error as text; where the error is
+    raised to a Python program, it stands below its message.
+    """
+    if error.traceback and hasattr(error, "add_note"):
+        error.add_note(error.traceback.rstrip())
     pending: list[BaseException | None] = [error]
     seen: set[int] = set()
     while pending:
         each = pending.pop()
         if each is not None and id(each) not in seen:
             seen.add(id(each))
-            traceback.clear_frames(each.__traceback__)
+            each.__traceback__ = None
             pending += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
-    error.__traceback__ = None  # our own frames alone
 
 
 def _in_words(error: BaseException) -> str:
