@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from flowra.exceptions import PluginError
+from flowra.plugin import Pack, ValueTypeEntry
 from flowra.plugin.manager import PluginManager, default_manager
 from flowra.type.value.base import ValueType, short
 
@@ -113,10 +114,10 @@ def handler_for(name: str) -> ValueHandler[Any]:
 
 
 def pack_value_type(name: str) -> type[ValueType] | None:
-    """Return the value type that a pack contributes under a name (`acme/Hologram`), or None if none does."""
+    """Return the value type that a pack contributes, by the names of both (`acme/Hologram`), or None if none does."""
     manager = default_manager()
     for pack, entry in manager.entries("value_types"):
-        if entry.name == name and entry.type:
+        if _full_name(pack, entry) == name and entry.type:
             loaded = manager.load(entry.type, pack)
             if not (isinstance(loaded, type) and issubclass(loaded, ValueType)):
                 raise PluginError(
@@ -155,9 +156,14 @@ def _cache(manager: PluginManager) -> dict[str, ValueHandler[Any]]:
     return held[1]
 
 
+def _full_name(pack: Pack, entry: ValueTypeEntry) -> str:
+    """Return the name by which types know the entry: a pack's own types bear the pack's name, as its nodes do."""
+    return f"{pack.id}/{entry.name}" if entry.type else entry.name
+
+
 def _load_handler(manager: PluginManager, name: str) -> ValueHandler[Any]:
     for pack, entry in manager.entries("value_types"):
-        if entry.name == name and entry.handler:
+        if _full_name(pack, entry) == name and entry.handler:
             handler = manager.load(entry.handler, pack)
             made = handler() if isinstance(handler, type) else handler
             if not isinstance(made, ValueHandler):
