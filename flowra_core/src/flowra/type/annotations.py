@@ -100,7 +100,12 @@ def _python_class(python: type) -> ValueType:
 
     try:
         TypeAdapter(python)
-    except PydanticUserError:
+    except PydanticUserError as error:
+        if error.code == "typed-dict-version":
+            raise TypeError(
+                f"{python.__name__} is a TypedDict of typing, whose fields can't all be seen before Python 3.12; "
+                "import it from typing_extensions"
+            ) from None
         raise TypeError(
             f"{python.__name__} is no value type: derive one from flowra.type.value_type.ValueType, "
             "or make it a dataclass"
