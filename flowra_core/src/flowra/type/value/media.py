@@ -77,6 +77,8 @@ class MediaType(ValueType):
             "type": kinds[0] if len(kinds) == 1 else kinds,
             "x-flowra-type": self.to_json(),
         }
+        if str in self.literals:
+            schema["minLength"] = 1
         if self.literals == (str,):
             schema["format"] = "path"
         return schema
