@@ -139,9 +139,9 @@ def test_any_value_is_described_in_one_line(media, value, value_type, text):
 @pytest.mark.parametrize(
     ("value_type", "schema"),
     [
-        (AnyImage(), {"type": "string", "format": "path", "x-flowra-type": "AnyImage"}),
+        (AnyImage(), {"type": "string", "minLength": 1, "format": "path", "x-flowra-type": "AnyImage"}),
         (Embedding(dim=3), {"type": "array", "x-flowra-type": {"type": "Embedding", "dim": 3}}),
-        (Tensor(), {"type": ["string", "array"], "x-flowra-type": "Tensor"}),
+        (Tensor(), {"type": ["string", "array"], "minLength": 1, "x-flowra-type": "Tensor"}),
         (DETECTIONS, {"type": "object", "x-flowra-type": "Detections"}),
     ],
 )
