@@ -28,4 +28,4 @@ def show_unexpected(error: Exception, *, verbose: bool) -> None:
 
         click.echo("".join(traceback.format_exception(error)), err=True)
     else:
-        click.echo("  fix:    this is a mistake in Flowra; -v shows the traceback to report", err=True)
+        click.echo("  fix:    this is a mistake in Flowra; flowra -v … shows the traceback to report", err=True)

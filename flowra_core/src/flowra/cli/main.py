@@ -10,12 +10,15 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from flowra.cli.errors import show_error, show_unexpected
 from flowra.exceptions import FlowraError, PluginError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["cli", "main"]
 
@@ -67,6 +70,14 @@ class _LazyGroup(click.Group):
             raise PluginError(f"the command {cmd_name} is no click command, but {type(command).__name__}")
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # click would import every command for its line of help, and a pack's mistake would end the completion.
+        from click.shell_completion import CompletionItem
+
+        known = {name: summary for name, (_, summary) in {**COMMANDS, **_pack_commands()}.items()}
+        names = [CompletionItem(name, help=known[name]) for name in sorted(known) if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -113,6 +124,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
 )
+@click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show errors whole, with tracebacks.")
 def cli() -> None:
     """Run graphs of typed nodes over images, audio, video and 3D, and make the packs that contribute the nodes."""
 

@@ -14,6 +14,7 @@ from flowra.dag.port import Port
 from flowra.exceptions import PluginError, UsageError
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf
+from flowra.type.value.scalar import JSON, Anything
 
 __all__ = ["apply_settings", "input_values", "parse_value"]
 
@@ -21,9 +22,9 @@ __all__ = ["apply_settings", "input_values", "parse_value"]
 def parse_value(text: str, port: Port) -> Any:
     """Return what a text on the command line means for a port.
 
-    Where the port takes text or paths, the text is taken as it is; everywhere else it is read as JSON first, so that
-    `640`, `true`, `null` and `[1, 2]` mean what they say. What fits neither way is returned as text, and the check of
-    the graph says what is wrong with it.
+    Where the port takes text or paths, the text is taken as it is; everywhere else, a port of JSON included, it is read
+    as JSON first, so that `640`, `true`, `null` and `[1, 2]` mean what they say. What fits neither way is returned as
+    text, and the check of the graph says what is wrong with it.
     """
     readings: list[Any] = [text]
     try:
@@ -37,7 +38,7 @@ def parse_value(text: str, port: Port) -> Any:
 
 def _prefers_text(value_type: ValueType) -> bool:
     inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
-    return inner.accepts_literal("text") is None
+    return not isinstance(inner, (JSON, Anything)) and inner.accepts_literal("text") is None
 
 
 def input_values(graph: Graph, given: Iterable[str]) -> dict[str, Any]:
