@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowra.cli.pack_text import WIDTH, cut, print_json, print_problem, print_table
+from flowra.cli.text import WIDTH, cut, print_json, print_problem, print_table
 from flowra.exceptions import UsageError
 from flowra.plugin.contributions import KINDS, Migration
 from flowra.plugin.manager import default_manager

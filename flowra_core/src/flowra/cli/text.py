@@ -1,4 +1,4 @@
-"""How `flowra pack` puts its findings in text: tables and problems that fit a terminal."""
+"""How commands put their findings in text: tables and problems that fit a terminal."""
 
 from __future__ import annotations
 
