@@ -24,12 +24,16 @@ __all__ = ["cli", "main"]
 
 #: The commands of the core: the module whose `command` it is, and its line in the help.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "cache": ("flowra.cli.cache", "Look after the store that results are kept in."),
     "completion": ("flowra.cli.completion", "Print the completion script of a shell."),
+    "explain": ("flowra.cli.explain", "Say why a node ran, or did not."),
     "graph": ("flowra.cli.graph", "Check, draw and describe graph files."),
     "node": ("flowra.cli.node", "List and describe node types."),
     "pack": ("flowra.cli.pack", "List, describe and examine installed packs."),
+    "plan": ("flowra.cli.plan", "Show what a run would do."),
     "project": ("flowra.cli.project", "Work on a node pack's source tree."),
     "run": ("flowra.cli.run", "Run a graph."),
+    "runs": ("flowra.cli.runs", "List, describe and remove earlier runs."),
 }
 
 

@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowra.exceptions import GraphInvalidError, UsageError
+from flowra.cli.request import requested
+from flowra.exceptions import UsageError
 
 if TYPE_CHECKING:
+    from flowra.dag.plan.logical import LogicalPlan
     from flowra.execute.control import RunControl
+    from flowra.execute.policy import CachePolicy
 
 __all__ = ["command"]
+
+#: What `--no-cache` means without a node: no id of a node has such characters.
+EVERYTHING = "*"
 
 
 def _folder(_ctx: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
@@ -27,19 +33,36 @@ def _folder(_ctx: click.Context, _option: click.Parameter, text: str | None) -> 
 
 
 @click.command("run")
-@click.argument("graph_path", metavar="GRAPH", type=click.Path(path_type=Path))
+@click.argument("graph_path", metavar="GRAPH", type=click.Path(path_type=Path), required=False)
 @click.option("-i", "--input", "inputs", metavar="NAME=VALUE", multiple=True, help="Give an input of the graph.")
 @click.option("-s", "--set", "settings", metavar="NODE.PORT=VALUE", multiple=True, help="Set a port of a node.")
 @click.option("-t", "--target", "targets", metavar="NODE", multiple=True, help="Run this node and what it needs.")
 @click.option("-o", "--output", "output_dir", metavar="DIR", callback=_folder, help="Folder for the results.")
+@click.option("--store", metavar="URI", help="Where results are kept and looked up: a folder or an address.")
+@click.option(
+    "--no-cache",
+    metavar="NODE",
+    multiple=True,
+    is_flag=False,
+    flag_value=EVERYTHING,
+    help="Neither look up nor keep results: of every node, or with =NODE of this one.",
+)
+@click.option("--refresh", metavar="NODE", multiple=True, help="Run this node again, and keep the new result.")
+@click.option("--resume", metavar="RUN", help="Go on from what succeeded in an earlier run (an id, or last).")
+@click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Show whole tracebacks, and what nodes log for debugging.")
 def command(
-    graph_path: Path,
+    graph_path: Path | None,
     inputs: tuple[str, ...],
     settings: tuple[str, ...],
     targets: tuple[str, ...],
     output_dir: Path | None,
+    store: str | None,
+    no_cache: tuple[str, ...],
+    refresh: tuple[str, ...],
+    resume: str | None,
+    dry_run: bool,
     as_json: bool,
     verbose: bool,
 ) -> int:
@@ -48,28 +71,49 @@ def command(
     \b
     flowra run faces.json
     flowra run faces.json --input photo=me.jpg --set resize.width=800 --output results
+    flowra run --resume last
+
+    With --resume the graph and its inputs are those of the earlier run, unless others are given.
     """
-    from flowra.cli.graph_file import located_error, read
+    from flowra.cli.plan import show_plan
     from flowra.cli.run_view import view_for
-    from flowra.cli.values import apply_settings, input_values
     from flowra.execute.control import RunControl
     from flowra.execute.session import Session
 
-    reading = read(graph_path)
-    with view_for(as_json=as_json, verbose=verbose) as view, Session() as session:
-        graph = apply_settings(reading.graph, settings, session.catalog)
-        graph.name = graph.name or graph_path.stem
-        try:
-            plan = session.plan(graph, inputs=input_values(graph, inputs), targets=targets)
-        except GraphInvalidError as error:
-            raise located_error(error, reading) from None
+    with view_for(as_json=as_json, verbose=verbose) as view, Session(store=store) as session:
+        request = requested(session, graph_path, resume, inputs, settings, targets)
+        policy = _policy(request.plan, no_cache, refresh)
+        if dry_run:
+            show_plan(session, request.plan, policy, as_json=as_json)
+            return 0
         control = RunControl()
         with _interruptible(control), view:
-            run = session.run_plan(plan, output_dir=output_dir, observers=[view.observe], control=control)
+            run = session.run_plan(
+                request.plan,
+                output_dir=output_dir,
+                observers=[view.observe],
+                control=control,
+                policy=policy,
+                resume=resume,
+                header=request.header,
+            )
         view.conclude(run)
     if run.status == "cancelled":
         return 130
     return 4 if run.failures else 0
+
+
+def _policy(plan: LogicalPlan, no_cache: tuple[str, ...], refresh: tuple[str, ...]) -> CachePolicy:
+    from flowra.execute.policy import CachePolicy
+
+    for node in (*no_cache, *refresh):
+        if node != EVERYTHING and node not in plan.nodes:
+            raise UsageError(f"the graph has no node {node!r}", fix="flowra graph show lists the nodes")
+    return CachePolicy(
+        off=frozenset(no_cache) - {EVERYTHING},
+        refresh=frozenset(refresh),
+        everything_off=EVERYTHING in no_cache,
+    )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ The layers, each replacing single values of those before it:
 2. the user's file, `config.toml` in the user's configuration folder for `flowra`;
 3. the project's file: the first folder, from the current one upwards, that has a `flowra.toml`, or a
    `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
-4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`.
+4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
 """
@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "packs_disabled": "FLOWRA_DISABLE_PACKS",
     "output_dir": "FLOWRA_OUTPUT_DIR",
     "cache_dir": "FLOWRA_CACHE_DIR",
+    "store": "FLOWRA_STORE",
 }
 
 
@@ -43,11 +44,14 @@ class Settings:
             separated by commas.
         output_dir: The folder below which runs write files for people.
         cache_dir: The folder for what can be made anew at any time.
+        store: Where results are kept: a folder, or an address that a pack serves; empty for the folder `store` in
+            `cache_dir`.
     """
 
     packs_disabled: tuple[str, ...] = ()
     output_dir: Path = Path("flowra-output")
     cache_dir: Path = field(default_factory=user_cache_dir)
+    store: str = ""
 
 
 def load_settings(*, start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -83,12 +87,16 @@ def _from_file(name: str, value: Any, path: Path) -> Any:
         return tuple(value)
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, path, "the path of a folder, in quotes")
+    if name == "store":
+        return value if "://" in value else str(path.parent / Path(value).expanduser())
     return path.parent / Path(value).expanduser()
 
 
 def _from_environment(name: str, text: str) -> dict[str, Any]:
     if name == "packs_disabled":
         return {name: tuple(part.strip() for part in text.split(",") if part.strip())}
+    if name == "store":
+        return {name: text}
     # An empty variable is how many shells and container files say "not set".
     return {name: Path(text).expanduser()} if text else {}
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
-from flowra.dag.key import ActionKey, Keyer, StaticPart, Unkeyable
+from flowra.dag.key import ActionKey, InputDigest, Keyer, StaticPart, Unkeyable
 from flowra.dag.plan.logical import PlannedNode
+from flowra.dag.port import Port
 from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
 from flowra.execute.policy import CachePolicy
 from flowra.execute.scheduler.state import Call
@@ -19,6 +20,7 @@ from flowra.execute.values import ABSENT, Ended, Held, Many, Value
 from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef, EndedRef, InlineRef, ListRef, Ref
 from flowra.storage.store import Store
+from flowra.type.component_type import component_for
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf
 from flowra.type.value.scalar import File, Folder
@@ -57,14 +59,30 @@ class ResultCache:
         if isinstance(static, Unkeyable):
             self._not_keyed(node, static.reason)
             return None
-        inputs: dict[str, Any] = {}
+        inputs: dict[str, InputDigest] = {}
         for port, value in call.inputs.items():
-            digest = self._digest(call, port, value)
+            declared = node.description.input(port)
+            assert declared is not None, "unknown ports are refused before"
+            digest = self._digest(declared, value, node.links.get(port))
             if isinstance(digest, Unkeyable):
                 self._not_keyed(node, f"{port}: {digest.reason}")
                 return None
             inputs[port] = digest
         return static.key(inputs)
+
+    def find(self, call: Call) -> dict[str, Value] | Ended | None:
+        """Return what a call gave in the run that is resumed or in an earlier one; None where it has to run."""
+        key = self.key(call)
+        found = self.resume(key, call)
+        if found is None and key is not None and self.shares(call):
+            found = self.recall(key, call)
+        return found
+
+    def ref_of(self, value: Value) -> Ref:
+        """Return the reference of a value that was recalled."""
+        ref = self.referenced(value)
+        assert not isinstance(ref, Unkeyable), "what was recalled has a reference"
+        return ref
 
     def shares(self, call: Call) -> bool:
         """Tell whether a call's result may stand in for running it, here or elsewhere."""
@@ -96,8 +114,7 @@ class ResultCache:
             return
         preimage = None
         if key is not None and self.shares(call):
-            text = json.dumps(key.preimage(), ensure_ascii=False).encode()
-            record = Record(key.digest, call.node.type, refs, seconds, text, time.time())
+            record = Record(key.digest, call.node.type, refs, seconds, key.preimage_json(), time.time())
             winner = self.store.publish(record, replace=call.node.id in self.policy.refresh)
             if winner is not record and not isinstance(outputs, Ended):
                 _adopt(winner.outputs, outputs)
@@ -170,16 +187,30 @@ class ResultCache:
             value.data = decode(value.ref.codec, data, value.type)
         return value.data
 
-    def _digest(self, call: Call, port: str, value: Any) -> Any:
-        declared = call.node.description.input(port)
-        assert declared is not None
-        if isinstance(value, Held) and isinstance(value.type, (File, Folder)):
+    def _digest(self, port: Port, value: Any, binding: Any) -> InputDigest | Unkeyable:
+        """Return the digest of one input: a literal, or a value that another node gave."""
+        if isinstance(value, Many):
+            return self._digest_of_list(port, value, binding)
+        if not isinstance(value, Held):
+            return self.keyer.literal_digest(port, value)
+        if isinstance(value.type, (File, Folder)):
             # A path that a node gives counts by what lies there, as one that is written into the graph does.
-            return self.keyer.literal_digest(declared, self.load(value))
-        if isinstance(value, (Held, Many, Ended)):
-            ref = self.referenced(value)
-            return ref if isinstance(ref, Unkeyable) else self.keyer.linked(ref.digest, call.node.links.get(port))
-        return self.keyer.literal_digest(declared, value)
+            return self.keyer.literal_digest(port, self.load(value))
+        ref = self.referenced(value)
+        return ref if isinstance(ref, Unkeyable) else self.keyer.linked(ref.digest, binding)
+
+    def _digest_of_list(self, port: Port, value: Many, binding: Any) -> InputDigest | Unkeyable:
+        item_type = port.value_type.item if isinstance(port.value_type, ListOf) else port.value_type
+        item_port = Port(port.name, item_type, component_for(item_type))
+        hashing = sha256(b"list\0")
+        for item in value.items:
+            if isinstance(item, Ended):
+                continue  # the node gets the list without it
+            digest = self._digest(item_port, item, binding)
+            if isinstance(digest, Unkeyable):
+                return digest
+            hashing.update(digest.digest)
+        return self.keyer.linked(hashing.digest(), binding)
 
     def _is_there(self, value: Value) -> bool:
         if isinstance(value, Many):

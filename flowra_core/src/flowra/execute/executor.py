@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.context import RunServices
-from flowra.dag.plan.logical import LogicalPlan, NodeOutput
+from flowra.dag.plan.logical import NodeOutput
+from flowra.dag.plan.physical import PhysicalPlan
 from flowra.exceptions import NodeFailedError
 from flowra.execute.control import RunControl
-from flowra.execute.policy import CachePolicy
-from flowra.execute.session.journal import Journal, JournalEntry
-from flowra.storage.store import Store
+from flowra.execute.values import Value
+
+if TYPE_CHECKING:
+    from flowra.execute.cache import ResultCache
 
 __all__ = ["Executor", "Job", "Outcome", "Reporter"]
 
@@ -62,28 +64,24 @@ class Job:
     Attributes:
         run_id: The run's id.
         plan: What is to be run.
+        known: The outputs of the nodes that the plan knows the results of.
         catalog: Where the node classes come from.
         wanted: The outputs that are asked for; others are let go when their last taker has run.
         output_dir: The folder for files that nodes write for people.
         reporter: Who is told.
         control: Whether the run is to stop.
-        store: Where results are kept and looked up; None to keep nothing.
-        policy: Which nodes are looked up and recorded.
-        journal: What the run leaves for `--resume` and `explain`; None to leave nothing.
-        resumed: The calls that ended in the run that is resumed, by name.
+        cache: Where results are looked up and kept; None to keep nothing.
     """
 
     run_id: str
-    plan: LogicalPlan
+    plan: PhysicalPlan
+    known: Mapping[str, Mapping[str, Value]]
     catalog: NodeCatalog
     wanted: frozenset[NodeOutput]
     output_dir: Path
     reporter: Reporter
     control: RunControl
-    store: Store | None = None
-    policy: CachePolicy = field(default_factory=CachePolicy)
-    journal: Journal | None = None
-    resumed: Mapping[str, JournalEntry] = field(default_factory=dict)
+    cache: ResultCache | None = None
 
 
 @dataclass

@@ -36,20 +36,7 @@ class LocalExecutor(Executor):
 
     def execute(self, job: Job) -> Outcome:
         """Run a plan and return what came of it."""
-        cache = None
-        if job.store is not None:
-            from flowra.dag.key import Keyer
-            from flowra.execute.cache import ResultCache
-
-            cache = ResultCache(
-                job.store,
-                Keyer(job.catalog, file_digest=job.store.file_digest),
-                job.policy,
-                lambda node, reason: job.reporter.log(node, reason, "warning"),
-                job.journal,
-                job.resumed,
-            )
-        runner = CallRunner(job, self._pool, cache, self._awaiter)
+        runner = CallRunner(job, self._pool, job.cache, self._awaiter)
         return Scheduler(job, runner, threads=self._threads, memory=self._memory).run()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from flowra.dag.plan.logical import LogicalPlan, NodeOutput
 from flowra.dag.plan.planner import local_classes, plan_graph
 from flowra.exceptions import FlowraError, NodeFailedError, PluginError
 from flowra.execute.awaiter import Awaiter
+from flowra.execute.capture import speaking
 from flowra.execute.encoding import ValueGoneError
 from flowra.execute.executor import Job, Outcome
 from flowra.execute.failure import failed, invalid_result
@@ -178,13 +179,37 @@ class CallRunner:
             held.callback(self._contexts.pop, call, None)
             self._job.reporter.started(call.name, call.node.type)
             try:
-                instance = held.enter_context(self._pool.borrow(node_class, prepared.init, context))
-                result = instance.run(context, prepared.args)
+                # What a coroutine prints belongs to the node too: it runs in a copy of this context.
+                with self._speaking(call):
+                    instance = held.enter_context(self._pool.borrow(node_class, prepared.init, context))
+                    result = instance.run(context, prepared.args)
+                    if inspect.iscoroutine(result):
+                        waiting = held.pop_all()
+                        self._awaiter.start(
+                            result, self._resume(call, key, node_class, prepared, began, waiting, finish_later)
+                        )
+                        return Later()
             except BaseException as error:
                 raise raised(call.node, node_class, error, prepared.given, self._job.control) from error
-            if not inspect.iscoroutine(result):
-                return self._taken(call, key, node_class, prepared, result, began)
-            waiting = held.pop_all()
+            return self._taken(call, key, node_class, prepared, result, began)
+
+    def _speaking(self, call: Call) -> AbstractContextManager[None]:
+        reporter = self._job.reporter
+        if not reporter.observed:
+            return nullcontext()
+        return speaking(lambda text, level: reporter.log(call.name, text, level))
+
+    def _resume(
+        self,
+        call: Call,
+        key: ActionKey | None,
+        node_class: type[Node],
+        prepared: Prepared,
+        began: float,
+        waiting: ExitStack,
+        finish_later: Callable[[Call, Callable[[], Any]], None],
+    ) -> Callable[[Callable[[], Any]], None]:
+        """Return what takes up a call when its coroutine has ended; `waiting` is what is let go then."""
 
         def resume(outcome: Callable[[], Any]) -> None:
             def finish() -> Outputs | Ended | Expanded:
@@ -197,8 +222,7 @@ class CallRunner:
 
             finish_later(call, finish)
 
-        self._awaiter.start(result, resume)
-        return Later()
+        return resume
 
     def _taken(
         self, call: Call, key: ActionKey | None, node_class: type[Node], prepared: Prepared, result: Any, began: float

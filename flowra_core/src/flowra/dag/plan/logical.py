@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from flowra.dag.description import NodeDescription
 from flowra.dag.port import jsonable
+from flowra.type.value.base import ValueType
+from flowra.type.value.containers import ListOf
 
 __all__ = ["Constant", "LogicalPlan", "NodeOutput", "PlannedNode"]
 
@@ -97,6 +99,16 @@ class LogicalPlan:
     outputs: Mapping[str, NodeOutput]
     folder: Path
     targets: frozenset[str] = frozenset()
+
+    def output_type(self, output: NodeOutput) -> ValueType:
+        """Return the type of an output: what the node declares, in lists where the node maps over lists."""
+        node = self.nodes[output.node]
+        port = node.description.output(output.port)
+        assert port is not None, "links to outputs that are not there were refused before"
+        value_type = port.value_type
+        for _ in range(node.map_depth):
+            value_type = ListOf(value_type)
+        return value_type
 
     def __str__(self) -> str:
         """Return the plan as text: a line for each node, then the outputs."""

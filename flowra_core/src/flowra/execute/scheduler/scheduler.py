@@ -65,12 +65,13 @@ class Scheduler:
 
     def run(self) -> Outcome:
         """Run the job to its end and return what came of it."""
-        plan = self._job.plan
+        plan = self._job.plan.logical
         try:
             with self._lock:
                 scope = self._scope(plan, "", 0)
                 for output in self._job.wanted:
                     scope[output.node].keep = True
+                self._take_known(scope)
                 ready = self._activate(roots(plan, scope))
                 self._enqueue(ready)
                 if not self._unfinished:
@@ -94,6 +95,22 @@ class Scheduler:
             if found is not None:
                 self._runner.deliver(output, found[output.port], self._outcome)
         return self._outcome
+
+    def _take_known(self, scope: Scope) -> None:
+        """Let the nodes whose results are known count as ended; the lock is held."""
+        for name, outputs in self._job.known.items():
+            state = scope[name]
+            state.active = state.ended = True
+            state.outputs = outputs
+            assert state.node is not None
+            self._job.reporter.cached(name, state.node.type)
+        for state in scope.values():
+            if state.ended:
+                for source in (*state.eager, *state.lazy):
+                    source.takers -= 1
+        for name in self._job.known:
+            if not scope[name].takers and not scope[name].keep:
+                scope[name].outputs = None
 
     # ---- nodes become ready ------------------------------------------------------------------------------------------
 

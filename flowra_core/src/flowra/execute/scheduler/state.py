@@ -131,4 +131,5 @@ def _states(scope: Scope, bindings: Iterable[Any]) -> tuple[NodeState, ...]:
 def roots(plan: LogicalPlan, scope: Scope) -> list[NodeState]:
     """Return the nodes that are asked for by themselves: the ends of the graph, its outputs, the named targets."""
     asked = {output.node for output in plan.outputs.values()} | set(plan.targets)
-    return [state for identity, state in scope.items() if state.takers == 0 or identity in asked]
+    taken = {source for state in scope.values() for source in (*state.eager, *state.lazy)}
+    return [state for identity, state in scope.items() if state not in taken or identity in asked]

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowra.config.settings import load_settings
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import Graph
-from flowra.dag.plan.logical import LogicalPlan
+from flowra.dag.plan.logical import LogicalPlan, NodeOutput
+from flowra.dag.plan.physical import PhysicalPlan, physical_plan
 from flowra.dag.plan.planner import local_classes, outputs_of, plan_graph
-from flowra.exceptions import PluginError, RunError
+from flowra.exceptions import GraphError, PluginError, RunError, UsageError
+from flowra.execute.capture import capturing
 from flowra.execute.control import RunControl, interruptible
 from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.local import LocalExecutor
+from flowra.execute.policy import CachePolicy
 from flowra.execute.session.export import check_folder, export_outputs
+from flowra.execute.session.journal import Journal, PastRun, RunHistory
 from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import Run, new_run_id
+from flowra.execute.values import Value
 from flowra.plugin.manager import PluginManager
+from flowra.storage.address import open_store
+from flowra.storage.store import Store
+
+if TYPE_CHECKING:
+    from flowra.dag.key import Keyer
+    from flowra.execute.cache import ResultCache
 
 __all__ = ["Session"]
 
@@ -37,6 +50,9 @@ class Session:
     Args:
         manager: The installed packs; the process's own if None.
         executor: What runs the plans; a `LocalExecutor` if None.
+        store: Where results are kept and looked up: a folder, an address, an open store; None for the one in the
+            settings. It is opened with the first run.
+        cache: Whether results are kept at all. Without, nothing is looked up or stored, and no run can be resumed.
         observers: Who is told the events of every run, besides the observers that packs contribute.
     """
 
@@ -45,11 +61,36 @@ class Session:
         *,
         manager: PluginManager | None = None,
         executor: Executor | None = None,
+        store: Store | str | Path | None = None,
+        cache: bool = False,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.catalog = NodeCatalog(manager)
         self._executor: Executor = executor if executor is not None else LocalExecutor()
         self._observers = list(observers)
+        self._cache = cache
+        self._address = store
+        self._store: Store | None = store if isinstance(store, Store) else None
+        self._made_keyer: Keyer | None = None
+
+    @property
+    def store(self) -> Store | None:
+        """The store, opened if it is not open yet; None for a session without a cache.
+
+        Raises:
+            StoreError: It can't be opened.
+        """
+        if self._store is None and self._cache:
+            settings = load_settings()
+            address = self._address or settings.store or settings.cache_dir / "store"
+            assert not isinstance(address, Store)
+            self._store = open_store(address)
+        return self._store
+
+    @property
+    def history(self) -> RunHistory:
+        """The journals of earlier runs."""
+        return RunHistory(load_settings().cache_dir / "runs")
 
     def plan(
         self, graph: Graph, *, inputs: Mapping[str, Any] | None = None, targets: Iterable[str] = ()
@@ -68,6 +109,8 @@ class Session:
         output_dir: str | Path | None = None,
         observers: Sequence[Observer] = (),
         control: RunControl | None = None,
+        policy: CachePolicy | None = None,
+        resume: str | None = None,
     ) -> Run:
         """Run a graph to its end and return what came of it.
 
@@ -79,14 +122,26 @@ class Session:
                 (`flowra-output`) if None.
             observers: Who is told the events of this run.
             control: With it another thread can cancel the run.
+            policy: Which nodes are not to be looked up, or not to be recorded.
+            resume: The id of an earlier run, from which what succeeded is taken over, nodes that are not cached
+                included.
 
         Raises:
             GraphInvalidError: The graph has mistakes, or an input is missing; carries all of them.
-            UsageError: There is no such input or target, or the folder can't be written to.
+            UsageError: There is no such input, target or run, or the folder can't be written to.
+            StoreError: The store can't be opened.
             RunError: An output can't be written.
         """
         plan = self.plan(graph, inputs=inputs, targets=targets)
-        return self.run_plan(plan, output_dir=output_dir, observers=observers, control=control)
+        return self.run_plan(
+            plan,
+            output_dir=output_dir,
+            observers=observers,
+            control=control,
+            policy=policy,
+            resume=resume,
+            header={"graph": _as_data(graph), "inputs": _plain_inputs(inputs)},
+        )
 
     def run_plan(
         self,
@@ -95,43 +150,57 @@ class Session:
         output_dir: str | Path | None = None,
         observers: Sequence[Observer] = (),
         control: RunControl | None = None,
+        policy: CachePolicy | None = None,
+        resume: str | None = None,
+        header: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Run a plan that `plan` gave; see `run`."""
+        """Run a plan that `plan` gave; see `run`. `header` is what the journal says of the graph besides its name."""
         run_id = new_run_id(plan.name)
-        folder = (
-            Path(output_dir).absolute() if output_dir is not None else load_settings().output_dir.absolute() / run_id
-        )
+        settings = load_settings()
+        folder = Path(output_dir).absolute() if output_dir is not None else settings.output_dir.absolute() / run_id
         check_folder(folder)
+        earlier = self._earlier(resume)
         began = time.perf_counter()
         control = control if control is not None else RunControl()
         contributed, warnings = self._contributed_observers()
         reporter = EventReporter(run_id, [*self._observers, *observers, *contributed], control)
         wanted = outputs_of(plan)
-        job = Job(run_id, plan, self.catalog, frozenset(wanted.values()), folder, reporter, control)
+        journal = self._journal(run_id, plan, folder, header)
+        cache = self._result_cache(reporter, policy, journal, earlier)
+        physical, known = _asked(plan, cache, wanted.values())
+        job = Job(
+            run_id=run_id,
+            plan=physical,
+            known=known,
+            catalog=self.catalog,
+            wanted=frozenset(wanted.values()),
+            output_dir=folder,
+            reporter=reporter,
+            control=control,
+            cache=cache,
+        )
         reporter.planned(plan.name, len(plan.nodes), str(folder))
         for warning in warnings:
             reporter.log("", warning, "warning")
         try:
-            with interruptible(control):
+            with interruptible(control), capturing() if reporter.observed else nullcontext():
                 outcome = self._executor.execute(job)
-        except KeyboardInterrupt:
-            reporter.finished("cancelled", time.perf_counter() - began, {})
-            raise
-        outputs = {name: outcome.values[output] for name, output in wanted.items() if output in outcome.values}
-        typed = {
-            name: (value, plan.nodes[wanted[name].node].description.output(wanted[name].port))
-            for name, value in outputs.items()
-        }
-        try:
+            outputs = {name: outcome.values[output] for name, output in wanted.items() if output in outcome.values}
             files = export_outputs(
-                {name: (value, port.value_type) for name, (value, port) in typed.items() if port is not None}, folder
+                {name: (value, plan.output_type(wanted[name])) for name, value in outputs.items()}, folder
             )
-        except RunError:
-            reporter.finished("failed", time.perf_counter() - began, {})
+        except (KeyboardInterrupt, RunError) as error:
+            status = "failed" if isinstance(error, RunError) else "cancelled"
+            _finish(reporter, journal, status, time.perf_counter() - began, {})
             raise
         status = _status(outcome, control)
         seconds = time.perf_counter() - began
-        reporter.finished(status, seconds, files)
+        if self._store is not None:
+            self._store.flush()
+        if journal is not None and journal.broken:
+            reporter.log("", journal.broken, "warning")
+            warnings.append(journal.broken)
+        _finish(reporter, journal, status, seconds, files)
         return Run(
             id=run_id,
             plan=plan,
@@ -145,9 +214,61 @@ class Session:
             warnings=(*warnings, *reporter.broken),
         )
 
+    def physical_plan(self, plan: LogicalPlan, *, policy: CachePolicy | None = None) -> PhysicalPlan:
+        """Ask the cache what of a plan has to run; nothing runs, and no value is read."""
+        reporter = EventReporter("", [], RunControl())
+        return _asked(plan, self._result_cache(reporter, policy, None, None), outputs_of(plan).values())[0]
+
+    def _result_cache(
+        self, reporter: EventReporter, policy: CachePolicy | None, journal: Journal | None, earlier: PastRun | None
+    ) -> ResultCache | None:
+        store = self.store
+        if store is None:
+            return None
+        from flowra.execute.cache import ResultCache
+
+        return ResultCache(
+            store=store,
+            keyer=self._keyer(store),
+            policy=policy if policy is not None else CachePolicy(),
+            warn=lambda node, reason: reporter.log(node, reason, "warning"),
+            journal=journal,
+            resumed=earlier.calls if earlier is not None else {},
+        )
+
+    def _keyer(self, store: Store) -> Keyer:
+        if self._made_keyer is None:
+            from flowra.dag.key import Keyer
+
+            self._made_keyer = Keyer(self.catalog, file_digest=store.file_digest)
+        return self._made_keyer
+
+    def _earlier(self, resume: str | None) -> PastRun | None:
+        if resume is None:
+            return None
+        if not self._cache:
+            raise UsageError("a run can only be resumed with a cache", fix="open the session without cache=False")
+        return self.history.find(resume)
+
+    def _journal(
+        self, run_id: str, plan: LogicalPlan, folder: Path, header: Mapping[str, Any] | None
+    ) -> Journal | None:
+        if not self._cache:
+            return None
+        about = {
+            "name": plan.name,
+            "folder": str(plan.folder),
+            "targets": sorted(plan.targets),
+            "output_dir": str(folder),
+        }
+        return Journal(self.history.path_of(run_id), {"run": run_id, **about, **(header or {})})
+
     def close(self) -> None:
-        """Close the warm node instances and whatever the executor holds."""
+        """Close the warm node instances, whatever the executor holds, and a store that the session opened."""
         self._executor.close()
+        if self._store is not None and not isinstance(self._address, Store):
+            self._store.close()
+            self._store = None
 
     def __enter__(self) -> Session:
         return self
@@ -174,3 +295,42 @@ def _status(outcome: Outcome, control: RunControl) -> Literal["succeeded", "fail
     if outcome.failures:
         return "failed"
     return "cancelled" if control.cancelled and outcome.not_run else "succeeded"
+
+
+def _asked(
+    plan: LogicalPlan, cache: ResultCache | None, wanted: Iterable[NodeOutput]
+) -> tuple[PhysicalPlan, Mapping[str, Mapping[str, Value]]]:
+    """Return the physical plan, and the values of what is known."""
+    if cache is None:
+        return physical_plan(plan, {}, frozenset(), wanted), {}
+    from flowra.execute.planning import ask_cache
+
+    return ask_cache(plan, cache, wanted)
+
+
+def _finish(
+    reporter: EventReporter, journal: Journal | None, status: str, seconds: float, files: dict[str, Any]
+) -> None:
+    if journal is not None:
+        journal.finish(status, seconds, files)
+    reporter.finished(status, seconds, files)
+
+
+def _as_data(graph: Graph) -> dict[str, Any] | None:
+    """Return the graph as its file has it; None for one with values that live in memory."""
+    try:
+        return graph.to_json()
+    except GraphError:
+        return None
+
+
+def _plain_inputs(inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the inputs of a run as plain data; None if one lives in memory."""
+    try:
+        text = json.dumps(
+            {name: str(value) if isinstance(value, Path) else value for name, value in (inputs or {}).items()}
+        )
+    except (TypeError, ValueError):
+        return None
+    plain: dict[str, Any] = json.loads(text)
+    return plain

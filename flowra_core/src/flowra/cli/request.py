@@ -1,0 +1,92 @@
+"""What a command is asked to run: a graph from a file or from an earlier run, with inputs, settings and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowra.exceptions import GraphInvalidError, UsageError
+
+if TYPE_CHECKING:
+    from flowra.dag.graph import Graph, Reading
+    from flowra.dag.plan.logical import LogicalPlan
+    from flowra.execute.session import Session
+
+__all__ = ["Request", "requested"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A plan, and what the journal is to say of where it comes from.
+
+    Attributes:
+        plan: The plan.
+        header: The graph and its inputs as data.
+    """
+
+    plan: LogicalPlan
+    header: Mapping[str, Any]
+
+
+def requested(
+    session: Session,
+    path: Path | None,
+    resume: str | None,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    targets: Sequence[str],
+) -> Request:
+    """Return the plan that a command line asks for.
+
+    Args:
+        session: Where it will run.
+        path: The graph's file; None to take the graph of the run that is resumed.
+        resume: An earlier run.
+        inputs: `NAME=VALUE` for inputs of the graph.
+        settings: `NODE.PORT=VALUE` for ports of nodes.
+        targets: Nodes to run, with all they need.
+
+    Raises:
+        UsageError: There is neither a file nor a run, or something that is named is not there.
+        GraphInvalidError: The graph has mistakes; where it has a file, with its lines.
+    """
+    from flowra.cli.graph_file import located_error, read
+    from flowra.cli.values import apply_settings, input_values
+
+    reading: Reading | None = None
+    given: dict[str, Any] = {}
+    if path is not None:
+        reading = read(path)
+        graph = reading.graph
+        graph.name = graph.name or path.stem
+    elif resume is not None:
+        graph, given, earlier_targets = _of_earlier_run(session, resume)
+        targets = targets or earlier_targets
+    else:
+        raise UsageError("no graph is named", fix="flowra run GRAPH, or flowra run --resume RUN")
+    graph = apply_settings(graph, settings, session.catalog)
+    given.update(input_values(graph, inputs))
+    try:
+        plan = session.plan(graph, inputs=given, targets=targets)
+    except GraphInvalidError as error:
+        raise (located_error(error, reading) if reading is not None else error) from None
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    return Request(plan, {"graph": graph.to_json(), "inputs": plain})
+
+
+def _of_earlier_run(session: Session, resume: str) -> tuple[Graph, dict[str, Any], list[str]]:
+    from flowra.dag.graph import Graph
+
+    earlier = session.history.find(resume)
+    data, inputs = earlier.header.get("graph"), earlier.header.get("inputs")
+    if not isinstance(data, dict) or not isinstance(inputs, dict):
+        raise UsageError(
+            f"the run {earlier.id} can't be resumed from its journal alone",
+            why="its graph or its inputs lived in memory, and were not written down",
+            fix="name the graph's file: flowra run GRAPH --resume RUN",
+        )
+    graph = Graph.from_json(data)
+    graph.folder = Path(str(earlier.header.get("folder", ".")))
+    return graph, dict(inputs), [str(target) for target in earlier.header.get("targets", [])]
