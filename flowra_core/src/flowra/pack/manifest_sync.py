@@ -31,7 +31,7 @@ def manifest_of(project: PackProject) -> dict[str, Any]:
             plugin = import_quietly(project.module)
         except FlowraError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"importing {project.module} failed", where=str(project.root), why=f"{type(error).__name__}: {error}"
             ) from error

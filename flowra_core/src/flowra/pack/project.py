@@ -69,7 +69,14 @@ class PackProject:
                 fix='write: [project.entry-points.flowra], then  my_pack = "my_pack.plugin"',
             )
         ((pack, module),) = entry_points.items()
-        top = str(module).partition(".")[0]
+        if not isinstance(module, str) or not module:
+            raise UsageError(
+                f"the entry point {pack} names no module",
+                where=str(root / "pyproject.toml"),
+                why=f"it is {module!r}",
+                fix=f'write: {pack} = "my_pack.plugin"',
+            )
+        top = module.partition(".")[0]
         source = next((root / folder for folder in _SOURCE_FOLDERS if (root / folder / top).is_dir()), None)
         if source is None:
             raise UsageError(
@@ -77,7 +84,7 @@ class PackProject:
                 where=str(root),
                 why=f"the entry point names {module}; looked in {' and '.join(_SOURCE_FOLDERS)}",
             )
-        return cls(root, str(project.get("name", root.name)), pack, str(module), source)
+        return cls(root, str(project.get("name", root.name)), pack, module, source)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
