@@ -45,7 +45,7 @@ _FITS = Fit("fits")
 
 def fit(source: ValueType, target: ValueType) -> Fit:
     """Say how a value of the type `source` fits a port of the type `target`."""
-    if source == target or isinstance(target, Anything):
+    if source == target or _takes_anything(target):
         return _FITS
     if isinstance(source, (Anything, UnknownType)) or isinstance(target, UnknownType):
         return Fit("converts", f"checked when it arrives: is it {target}?")
@@ -69,6 +69,12 @@ def fit(source: ValueType, target: ValueType) -> Fit:
     if isinstance(source, MediaType) or isinstance(target, MediaType):
         return _media(source, target)
     return _scalar(source, target)
+
+
+def _takes_anything(target: ValueType) -> bool:
+    if isinstance(target, OptionalOf):
+        return _takes_anything(target.item)
+    return any(map(_takes_anything, target.items)) if isinstance(target, UnionOf) else isinstance(target, Anything)
 
 
 def _from_union(source: UnionOf, target: ValueType) -> Fit:
