@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO
 
-__all__ = ["capturing", "speaking"]
+__all__ = ["capturing", "speaking", "unheard"]
 
 #: Takes a line and its level.
 Listener = Callable[[str, str], None]
@@ -36,6 +36,16 @@ def speaking(listener: Listener) -> Iterator[None]:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, _Routed):
                 stream.end_line(listener)
+        _listener.reset(token)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Let what is printed in the block go where it always went: those who are told of a node's lines may print them."""
+    token = _listener.set(None)
+    try:
+        yield
+    finally:
         _listener.reset(token)
 
 

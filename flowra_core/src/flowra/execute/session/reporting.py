@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flowra.exceptions import NodeFailedError
+from flowra.execute.capture import unheard
 from flowra.execute.control import RunControl
 from flowra.execute.session import events
 from flowra.type.annotations import value_type_of
@@ -49,7 +50,7 @@ class EventReporter:
         if not self._observers:
             return
         event = kind(self._run_id, time.time(), *fields)
-        with self._one_at_a_time:
+        with self._one_at_a_time, unheard():
             failures = []
             for observer in list(self._observers):
                 try:
