@@ -118,7 +118,7 @@ def located_complaints(error: Any) -> list[tuple[tuple[int | str, ...], str]]:
         if item["type"] in _SELF_EXPLAINING:
             phrase = message
         else:
-            phrase = f"{message.removeprefix('Input ')}, got {short(item['input'])}"
+            phrase = f"{message.removeprefix('Input ').removeprefix('String ')}, got {short(item['input'])}"
         found.append((tuple(item["loc"]), phrase))
     return found
 
