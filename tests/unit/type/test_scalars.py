@@ -166,7 +166,7 @@ def test_a_list_without_a_bottom_can_be_talked_about():
     deep = []
     for _ in range(2 * sys.getrecursionlimit()):
         deep = [deep]
-    assert Integer().accepts_literal(deep) == "should be a valid integer, got list …"
+    assert Integer().accepts_literal(deep).startswith("should be a valid integer, got list ")
 
 
 def test_choices_of_numbers_and_of_booleans_are_different_types():
