@@ -29,3 +29,9 @@ def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         ]:
             patch.setenv(variable, str(home / folder))
         yield
+
+
+@pytest.fixture(autouse=True)
+def nobodys_results(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a store of its own: a result that another test computed must not stand in for this one's."""
+    monkeypatch.setenv("FLOWRA_STORE", str(tmp_path_factory.mktemp("results") / "store"))

@@ -126,7 +126,8 @@ def _interruptible(control: RunControl) -> Iterator[None]:
             raise KeyboardInterrupt
         control.cancel()
         with suppress(RuntimeError):  # the signal came while a line was being printed: the line is lost, not the run
-            print("\nstopping after the node that runs; press Ctrl-C again to stop at once", file=sys.stderr)
+            # Not through sys.stderr: the signal may come inside a node, whose output belongs to it.
+            print("\nstopping after the node that runs; press Ctrl-C again to stop at once", file=sys.__stderr__)
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

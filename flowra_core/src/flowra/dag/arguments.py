@@ -111,6 +111,9 @@ class _ArgsMeta(ModelMetaclass):
         cls.__ports__ = {**inherited, **{field: ports[field] for field in ports if field in rewritten}}
         problems += _default_mistakes(cls, place)
         cls.__problems__ = tuple(problems)
+        if problems:
+            # A class nested in something that is no node has nobody to report its mistakes until it is used.
+            cls.__init__ = _refuse
         if problems and not scope.in_class_body:
             raise definition_error(place, problems)
         return cls
@@ -273,6 +276,10 @@ def _unwritable(default: Any) -> str | None:
     return None
 
 
+def _refuse(self: BaseArgs, /, **_values: Any) -> None:
+    raise definition_error(type(self).__qualname__, list(type(self).__problems__))
+
+
 class BaseArgs(BaseModel, metaclass=_ArgsMeta):
     """The arguments of a node: each field is a port. Validated when made, and immutable."""
 
@@ -280,11 +287,6 @@ class BaseArgs(BaseModel, metaclass=_ArgsMeta):
 
     __ports__: ClassVar[dict[str, Port]] = {}
     __problems__: ClassVar[tuple[Problem, ...]] = ()
-
-    def __init__(self, /, **values: Any) -> None:
-        if type(self).__problems__:
-            raise definition_error(type(self).__qualname__, list(type(self).__problems__))
-        super().__init__(**values)
 
     @property
     def sha256(self) -> str:

@@ -45,11 +45,19 @@ class NodeDescription:
 
     def input(self, name: str) -> Port | None:
         """Return the input port of a name."""
-        return next((port for port in self.inputs if port.name == name), None)
+        return self._inputs.get(name)
 
     def output(self, name: str) -> Port | None:
         """Return the output port of a name."""
-        return next((port for port in self.outputs if port.name == name), None)
+        return self._outputs.get(name)
+
+    @cached_property
+    def _inputs(self) -> dict[str, Port]:
+        return {port.name: port for port in self.inputs}
+
+    @cached_property
+    def _outputs(self) -> dict[str, Port]:
+        return {port.name: port for port in self.outputs}
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schemas of init, inputs and outputs, from which a front end draws the form."""

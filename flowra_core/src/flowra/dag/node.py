@@ -159,6 +159,7 @@ class Node:
             resources=dict(cls.resources),
             code_version=cls.code_version,
             libraries=tuple(cls.libraries),
+            fingerprinted=cls.fingerprint.__func__ is not Node.fingerprint.__func__,
         )
 
     @classmethod

@@ -47,15 +47,15 @@ class ResultCache:
     warn: Callable[[str, str], None]
     journal: Journal | None = None
     resumed: Mapping[str, JournalEntry] = field(default_factory=dict)
-    _static: dict[int, StaticPart | Unkeyable] = field(default_factory=dict)
+    _static: dict[PlannedNode, StaticPart | Unkeyable] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
 
     def key(self, call: Call) -> ActionKey | None:
         """Return the key of a call, or None where it can't have one: then its result is used in this run alone."""
         node = call.node
-        static = self._static.get(id(node))
+        static = self._static.get(node)
         if static is None:
-            static = self._static[id(node)] = self.keyer.static_part(node)
+            static = self._static[node] = self.keyer.static_part(node)
         if isinstance(static, Unkeyable):
             self._not_keyed(node, static.reason)
             return None

@@ -5,109 +5,160 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from flowra.dag.context import RunContext
 from flowra.dag.node import BaseArgs, Node
 
-__all__ = ["InstancePool"]
-
-_Key = tuple[type[Node], str]
-
-
-@dataclass
-class _Slot:
-    """The instances for one class and `InitArgs`."""
-
-    making: threading.Lock = field(default_factory=threading.Lock)
-    in_use: threading.Lock = field(default_factory=threading.Lock)
-    warm: Node | None = None
-    free: list[Node] = field(default_factory=list)
-    users: int = 0
+__all__ = ["InstancePool", "InstanceSlot"]
 
 
 class InstancePool:
     """The node instances of a session: `init` is called when one is made, `close` when it is let go.
 
-    A class with an `init` of its own has one instance for each `InitArgs`: it may hold a model. Calls use it one at a
-    time, or all at once if the class says that it is thread-safe. A class without one has nothing to share, so each
-    call that runs at the same time gets an instance of its own.
+    Beyond a number of warm instances, or of the bytes that their classes state as `resources["memory"]`, the one that
+    was used least lately is closed; one that is in use never is.
 
     Args:
-        most: How many warm instances are kept; beyond it the one that was used least lately is closed.
+        most: How many warm instances are kept.
+        memory: Bytes that warm instances may take together, by what their classes state; None for any.
     """
 
-    def __init__(self, most: int = 64) -> None:
+    def __init__(self, most: int = 64, memory: float | None = None) -> None:
         self._most = most
+        self._memory = memory
         self._lock = threading.Lock()
-        self._slots: OrderedDict[_Key, _Slot] = OrderedDict()
+        self._slots: dict[tuple[type[Node], str], InstanceSlot] = {}
+        # The slots that hold a warm instance, the one used least lately first.
+        self._warm: OrderedDict[InstanceSlot, None] = OrderedDict()
 
-    @contextmanager
-    def borrow(self, node_class: type[Node], args: BaseArgs, context: RunContext) -> Iterator[Node]:
-        """Lend an instance for a class and its `InitArgs`, making it if there is none; `init` may raise."""
-        key = (node_class, args.sha256 if type(args).__ports__ else "")
-        slot = self._slot(key)
-        try:
-            if node_class.init is Node.init:
-                with self._lock:
-                    instance = slot.free.pop() if slot.free else None
-                instance = instance if instance is not None else node_class()
-                try:
-                    yield instance
-                finally:
-                    with self._lock:
-                        slot.free.append(instance)
-            elif node_class.thread_safe:
-                yield self._warm(slot, node_class, args, context)
-            else:
-                with slot.in_use:
-                    yield self._warm(slot, node_class, args, context)
-        finally:
-            self._done(slot)
+    def slot(self, node_class: type[Node], init: BaseArgs) -> InstanceSlot:
+        """Return the place of the instances for a class and its `InitArgs`."""
+        key = (node_class, init.sha256 if type(init).__ports__ else "")
+        with self._lock:
+            found = self._slots.get(key)
+            if found is None:
+                kind = _WarmSlot if node_class.init is not Node.init else InstanceSlot
+                found = self._slots[key] = kind(self, node_class, init)
+            return found
 
     def close(self) -> None:
         """Close every instance; one that fails to close is warned of, and the others are closed all the same."""
         with self._lock:
-            slots, self._slots = list(self._slots.items()), OrderedDict()
-        _close([(node_class, slot) for (node_class, _), slot in slots])
+            slots = list(self._slots.values())
+            self._slots.clear()
+            self._warm.clear()
+        _warn([failure for slot in slots for failure in slot.close()])
 
-    def _slot(self, key: _Key) -> _Slot:
+    def used(self, slot: InstanceSlot) -> None:
+        """Note that a warm instance was used, and close those that are too many."""
+        surplus: list[InstanceSlot] = []
         with self._lock:
-            slot = self._slots.get(key)
-            if slot is None:
-                slot = self._slots[key] = _Slot()
-            else:
-                self._slots.move_to_end(key)
-            slot.users += 1
-            return slot
-
-    def _done(self, slot: _Slot) -> None:
-        surplus: list[tuple[type[Node], _Slot]] = []
-        with self._lock:
-            slot.users -= 1
-            if len(self._slots) > self._most:
-                idle = [key for key, each in self._slots.items() if not each.users]
-                surplus = [(key[0], self._slots.pop(key)) for key in idle[: len(self._slots) - self._most]]
-        _close(surplus)
-
-    def _warm(self, slot: _Slot, node_class: type[Node], args: BaseArgs, context: RunContext) -> Node:
-        with slot.making:
-            if slot.warm is None:
-                instance = node_class()
-                instance.init(context, args)
-                slot.warm = instance
-            return slot.warm
+            self._warm[slot] = None
+            self._warm.move_to_end(slot)
+            taken = sum(each.size for each in self._warm)
+            for each in list(self._warm):
+                too_many = len(self._warm) > self._most or (self._memory is not None and taken > self._memory)
+                if not too_many or each is slot:
+                    break
+                if not each.in_use:
+                    del self._warm[each]
+                    taken -= each.size
+                    surplus.append(each)
+        _warn([failure for each in surplus for failure in each.close()])
 
 
-def _close(slots: list[tuple[type[Node], _Slot]]) -> None:
-    failures = []
-    for node_class, slot in slots:
-        for instance in [*([slot.warm] if slot.warm is not None else []), *slot.free]:
-            try:
-                instance.close()
-            except (Exception, SystemExit) as error:  # noqa: BLE001  a pack's mistake must not keep the others open
-                failures.append(f"node {node_class.type_id()} failed to close: {type(error).__name__}: {error}")
+class InstanceSlot:
+    """The instances of a class without an `init` of its own: each call that runs at the same time gets its own."""
+
+    def __init__(self, pool: InstancePool, node_class: type[Node], init: BaseArgs) -> None:
+        self._pool = pool
+        self._class = node_class
+        self._init = init
+        self._free: list[Node] = []
+
+    @property
+    def size(self) -> float:
+        """The bytes that an instance takes, as its class states."""
+        return self._class.resources.get("memory", 0)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a call has an instance."""
+        return False
+
+    def take(self, context: RunContext) -> Node:
+        """Return an instance for one call; raises whatever `init` raises."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return self._class()
+
+    def give(self, instance: Node) -> None:
+        """Take an instance back."""
+        self._free.append(instance)
+
+    def close(self) -> list[str]:
+        """Close the instances, and return what went wrong in words."""
+        instances, self._free = self._free, []
+        return [failure for each in instances if (failure := _close(each))]
+
+
+class _WarmSlot(InstanceSlot):
+    """The one instance of a class with an `init`: it may hold a model.
+
+    Calls use it one at a time, or all at once if the class says that it is thread-safe.
+    """
+
+    def __init__(self, pool: InstancePool, node_class: type[Node], init: BaseArgs) -> None:
+        super().__init__(pool, node_class, init)
+        self._making = threading.Lock()
+        self._turn = threading.Lock()
+        self._instance: Node | None = None
+        self._users = 0
+
+    @property
+    def in_use(self) -> bool:
+        return self._users > 0
+
+    def take(self, context: RunContext) -> Node:
+        if not self._class.thread_safe:
+            self._turn.acquire()
+        try:
+            with self._making:
+                if self._instance is None:
+                    instance = self._class()
+                    instance.init(context, self._init)
+                    self._instance = instance
+                self._users += 1
+                found = self._instance
+        except BaseException:
+            if not self._class.thread_safe:
+                self._turn.release()
+            raise
+        self._pool.used(self)
+        return found
+
+    def give(self, instance: Node) -> None:
+        with self._making:
+            self._users -= 1
+        if not self._class.thread_safe:
+            self._turn.release()
+
+    def close(self) -> list[str]:
+        with self._making:
+            instance, self._instance = self._instance, None
+        failure = _close(instance) if instance is not None else ""
+        return [failure] if failure else []
+
+
+def _close(instance: Node) -> str:
+    try:
+        instance.close()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a pack's mistake must not keep the others open
+        return f"node {type(instance).type_id()} failed to close: {type(error).__name__}: {error}"
+    return ""
+
+
+def _warn(failures: list[str]) -> None:
     for failure in failures:
         warnings.warn(failure, RuntimeWarning, stacklevel=3)

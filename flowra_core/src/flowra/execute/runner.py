@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowra.dag.context import RunContext
-from flowra.dag.node import Node
+from flowra.dag.node import BaseArgs, Node
 from flowra.dag.outcome import EndBranch, Expansion
-from flowra.dag.plan.logical import LogicalPlan, NodeOutput
+from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.plan.planner import local_classes, plan_graph
 from flowra.exceptions import FlowraError, NodeFailedError, PluginError
 from flowra.execute.awaiter import Awaiter
@@ -20,8 +20,8 @@ from flowra.execute.capture import speaking
 from flowra.execute.encoding import ValueGoneError
 from flowra.execute.executor import Job, Outcome
 from flowra.execute.failure import failed, invalid_result
-from flowra.execute.instances import InstancePool
-from flowra.execute.node_call import Prepared, checked, prepare, raised
+from flowra.execute.instances import InstancePool, InstanceSlot
+from flowra.execute.node_call import checked, given, prepared, raised
 from flowra.execute.scheduler.state import Call
 from flowra.execute.values import ABSENT, Ended, Failed, Held, Many, Value
 from flowra.storage.refs import BlobRef
@@ -61,6 +61,23 @@ class Expanded:
 
 Result = Outputs | Ended | Later | Expanded
 
+_SILENCE = nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """What all calls of a node share.
+
+    Attributes:
+        node_class: Its class.
+        slot: Where its instances are.
+        outputs: Its output ports: names and types.
+    """
+
+    node_class: type[Node]
+    slot: InstanceSlot
+    outputs: tuple[tuple[str, ValueType], ...]
+
 
 class CallRunner:
     """Makes the calls of one job. Every method may be called from any thread.
@@ -77,6 +94,8 @@ class CallRunner:
         self._pool = pool
         self._cache = cache
         self._awaiter = awaiter
+        self._sites: dict[PlannedNode, _Site] = {}
+        # The contexts of calls that may run out of time.
         self._contexts: dict[Call, RunContext] = {}
 
     def call(self, call: Call, finish_later: Callable[[Call, Callable[[], Any]], None]) -> Result:
@@ -88,22 +107,22 @@ class CallRunner:
         """
         cache = self._cache
         if cache is None:
-            return self._run(call, None, ExitStack(), finish_later)
+            return self._run(call, None, finish_later)
         key = cache.key(call)
         if (found := cache.resume(key, call)) is not None:
-            return self._recalled(call, found)
+            return self._recalled(call, key, found)
         if key is None or not cache.shares(call):
-            return self._run(call, key, ExitStack(), finish_later)
-        if (found := cache.recall(key, call)) is not None:
-            return self._recalled(call, found)
+            return self._run(call, key, finish_later)
+        if call.node.id not in self._job.plan.missed and (found := cache.recall(key, call)) is not None:
+            return self._recalled(call, key, found)
         with ExitStack() as stack:
             # Another may have computed it between the look-up and the lock.
             if (
                 stack.enter_context(cache.exclusively(key, lambda: self._job.control.cancelled))
                 and (found := cache.recall(key, call)) is not None
             ):
-                return self._recalled(call, found)
-            return self._run(call, key, stack.pop_all(), finish_later)
+                return self._recalled(call, key, found)
+            return self._run(call, key, finish_later, stack)
 
     def needed(self, call: Call) -> frozenset[str]:
         """Have a node say which of its lazy inputs it needs, knowing the others.
@@ -111,24 +130,26 @@ class CallRunner:
         Raises:
             NodeFailedError: It failed to, or named what is no lazy input.
         """
-        node_class = self._class(call)
+        site = self._site(call)
         lazy = call.node.description.lazy_ports
         linked = {port for port in lazy if port in call.node.links}
-        given = {**dict.fromkeys(linked), **self._data(call)}
+        args = prepared(call.node, site.node_class.InputArgs, {**dict.fromkeys(linked), **self._data(call)})
         context = self._context(call)
         try:
-            prepared = prepare(call.node, node_class, given)
-            with self._pool.borrow(node_class, prepared.init, context) as instance:
-                named = frozenset(instance.needs(context, prepared.args))
+            instance = site.slot.take(context)
+            try:
+                named = frozenset(instance.needs(context, args))
+            finally:
+                site.slot.give(instance)
         except BaseException as error:
-            raise raised(call.node, node_class, error, given, self._job.control) from error
+            raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
         finally:
             context.close()
         if unknown := named - lazy:
             reason = (
                 f"needs() named {', '.join(sorted(map(str, unknown)))}; its lazy inputs are {', '.join(sorted(lazy))}"
             )
-            raise invalid_result(call.node, {"": reason}, given, None, node_class.__module__)
+            raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__)
         return named & linked
 
     def expanded(self, call: Call, outputs: Mapping[str, Value]) -> Outputs | Ended:
@@ -165,46 +186,51 @@ class CallRunner:
         self,
         call: Call,
         key: ActionKey | None,
-        held: ExitStack,
         finish_later: Callable[[Call, Callable[[], Any]], None],
+        held: ExitStack | None = None,
     ) -> Result:
-        """Run a node; `held` is what is let go when it has run."""
+        """Run a node; `held` is let go when it has run, also where that is later."""
         began = time.perf_counter()
-        with held:
-            node_class = self._class(call)
-            prepared = prepare(call.node, node_class, self._data(call))
-            context = self._context(call)
-            held.callback(context.close)
-            self._contexts[call] = context
-            held.callback(self._contexts.pop, call, None)
-            self._job.reporter.started(call.name, call.node.type)
-            try:
-                # What a coroutine prints belongs to the node too: it runs in a copy of this context.
-                with self._speaking(call):
-                    instance = held.enter_context(self._pool.borrow(node_class, prepared.init, context))
-                    result = instance.run(context, prepared.args)
-                    if inspect.iscoroutine(result):
-                        waiting = held.pop_all()
-                        self._awaiter.start(
-                            result, self._resume(call, key, node_class, prepared, began, waiting, finish_later)
-                        )
-                        return Later()
-            except BaseException as error:
-                raise raised(call.node, node_class, error, prepared.given, self._job.control) from error
-            return self._taken(call, key, node_class, prepared, result, began)
+        site = self._site(call)
+        args = prepared(call.node, site.node_class.InputArgs, self._data(call))
+        context = self._context(call)
+        instance = None
+        later = False
+        try:
+            with self._speaking(call):
+                instance = site.slot.take(context)
+                result = instance.run(context, args)
+                if inspect.iscoroutine(result):
+                    # What a coroutine prints belongs to the node too: it runs in a copy of this context.
+                    waiting = held.pop_all() if held is not None else ExitStack()
+                    waiting.callback(context.close)
+                    waiting.callback(site.slot.give, instance)
+                    self._awaiter.start(result, self._resume(call, key, site, args, began, waiting, finish_later))
+                    later = True
+                    return Later()
+        except BaseException as error:
+            raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
+        finally:
+            if not later:
+                if instance is not None:
+                    site.slot.give(instance)
+                context.close()
+                self._contexts.pop(call, None)
+        return self._taken(call, key, site, args, result, began)
 
     def _speaking(self, call: Call) -> AbstractContextManager[None]:
         reporter = self._job.reporter
         if not reporter.observed:
-            return nullcontext()
+            return _SILENCE
+        reporter.started(call.name, call.node.type)
         return speaking(lambda text, level: reporter.log(call.name, text, level))
 
     def _resume(
         self,
         call: Call,
         key: ActionKey | None,
-        node_class: type[Node],
-        prepared: Prepared,
+        site: _Site,
+        args: BaseArgs,
         began: float,
         waiting: ExitStack,
         finish_later: Callable[[Call, Callable[[], Any]], None],
@@ -215,40 +241,39 @@ class CallRunner:
             def finish() -> Outputs | Ended | Expanded:
                 with waiting:
                     try:
-                        given = outcome()
+                        result = outcome()
                     except BaseException as error:
-                        raise raised(call.node, node_class, error, prepared.given, self._job.control) from error
-                    return self._taken(call, key, node_class, prepared, given, began)
+                        raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
+                    return self._taken(call, key, site, args, result, began)
 
             finish_later(call, finish)
 
         return resume
 
     def _taken(
-        self, call: Call, key: ActionKey | None, node_class: type[Node], prepared: Prepared, result: Any, began: float
+        self, call: Call, key: ActionKey | None, site: _Site, args: BaseArgs, result: Any, began: float
     ) -> Outputs | Ended | Expanded:
         """Take up what a node's `run` gave."""
         seconds = time.perf_counter() - began
         if isinstance(result, Expansion):
-            return self._planned(call, node_class, prepared, result)
+            return self._planned(call, site, args, result)
         outputs: Outputs | Ended
         if isinstance(result, EndBranch):
             outputs = Ended(result.reason or f"{call.name} ended the branch")
         else:
-            found = checked(call.node, node_class, result, prepared.given)
-            ports = {port.name: port.value_type for port in call.node.description.outputs}
-            outputs = {name: _value(value, ports[name]) for name, value in found.items()}
+            found = checked(call.node, site.node_class, result, args)
+            outputs = {name: _value(found[name], value_type) for name, value_type in site.outputs}
         if call.settled:
             return outputs  # it ran out of time, and something else stands for it already
         self._keep(call, key, outputs, seconds)
         self._report(call, outputs, seconds)
         return outputs
 
-    def _planned(self, call: Call, node_class: type[Node], prepared: Prepared, expansion: Expansion) -> Expanded:
+    def _planned(self, call: Call, site: _Site, args: BaseArgs, expansion: Expansion) -> Expanded:
         """Plan the graph that a node returned; its mistakes are the node's."""
         if call.state.depth >= EXPANSION_LIMIT:
             reason = f"expansions lie {EXPANSION_LIMIT} deep: a loop that does not end?"
-            raise invalid_result(call.node, {"": reason}, prepared.given, None, node_class.__module__)
+            raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__)
         try:
             for local in local_classes(expansion.graph):
                 self._job.catalog.add(local)
@@ -257,18 +282,18 @@ class CallRunner:
             reason = "the graph that it returned can't run: " + "\n".join(
                 [error.what, *map(str, getattr(error, "problems", ()))]
             )
-            raise invalid_result(call.node, {"": reason}, prepared.given, None, node_class.__module__) from error
+            raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__) from error
         ports = [port.name for port in call.node.description.outputs]
         if missing := [port for port in ports if port not in plan.outputs]:
             reason = f"the graph that it returned has no output {', '.join(missing)}"
-            raise invalid_result(call.node, {"": reason}, prepared.given, None, node_class.__module__)
+            raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__)
         return Expanded(plan, {port: plan.outputs[port] for port in ports})
 
     def _keep(self, call: Call, key: ActionKey | None, outputs: Outputs | Ended, seconds: float) -> None:
         if self._cache is not None:
             self._cache.remember(key, call, outputs, seconds)
 
-    def _recalled(self, call: Call, found: Outputs | Ended) -> Outputs | Ended:
+    def _recalled(self, call: Call, key: ActionKey | None, found: Outputs | Ended) -> Outputs | Ended:
         if isinstance(found, dict):
             for port, value in found.items():
                 _mark_origin(value, call, port, ())
@@ -284,14 +309,25 @@ class CallRunner:
 
     # ---- data --------------------------------------------------------------------------------------------------------
 
-    def _class(self, call: Call) -> type[Node]:
-        try:
-            return self._job.catalog.node_class(call.node.type)
-        except PluginError as error:
-            raise failed(call.node, error, "", {}) from error
+    def _site(self, call: Call) -> _Site:
+        """Return what all calls of a node share."""
+        node = call.node
+        site = self._sites.get(node)
+        if site is None:
+            try:
+                node_class = self._job.catalog.node_class(node.type)
+            except PluginError as error:
+                raise failed(node, error, "", {}) from error
+            init = prepared(node, node_class.InitArgs, node.init, "init")
+            outputs = tuple((port.name, port.value_type) for port in node.description.outputs)
+            site = self._sites[node] = _Site(node_class, self._pool.slot(node_class, init), outputs)
+        return site
 
     def _context(self, call: Call) -> RunContext:
-        return RunContext(self._job.run_id, call.name, self._job.output_dir, self._job.reporter)
+        context = RunContext(self._job.run_id, call.name, self._job.output_dir, self._job.reporter)
+        if call.node.description.traits.timeout is not None:
+            self._contexts[call] = context
+        return context
 
     def _data(self, call: Call) -> dict[str, Any]:
         """Return a call's inputs as the node gets them: values in memory, lists without ended items."""
@@ -320,7 +356,7 @@ class CallRunner:
                 raise
         call, port, path = value.origin
         self._job.reporter.log(call.name, f"the stored {port} is gone or was damaged; it is computed again", "warning")
-        result = self._run(call, self._cache.key(call), ExitStack(), _not_later)
+        result = self._run(call, self._cache.key(call), _not_later)
         found: Any = result[port] if isinstance(result, dict) else None
         for index in path:
             found = found.items[index]

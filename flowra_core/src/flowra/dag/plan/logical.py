@@ -40,9 +40,9 @@ class Constant(NamedTuple):
 Binding = NodeOutput | tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlannedNode:
-    """A node that is to be run.
+    """A node that is to be run. Equal only to itself.
 
     Attributes:
         id: Its id in the plan.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput
@@ -37,14 +38,17 @@ class PhysicalPlan:
         needed: The known nodes whose values something that runs, or the result, asks for; the values of the others
             are never read.
         missed: Nodes that were looked up and have no record.
-        stages: What runs, in an order in which each stage comes after those it takes values from.
     """
 
     logical: LogicalPlan
     known: Mapping[str, Mapping[str, Ref]]
     needed: frozenset[str]
     missed: frozenset[str]
-    stages: tuple[Stage, ...]
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """What runs, in an order in which each stage comes after those it takes values from."""
+        return _stages(self.logical, self.known)
 
     def __str__(self) -> str:
         """Return the plan as text: what is cached, then the stages."""
@@ -92,11 +96,12 @@ def physical_plan(
         missed: Nodes that were looked up and have no record.
         wanted: The outputs that are asked for.
     """
-    running = [node for node in logical.nodes.values() if node.id not in known]
     needed = {output.node for output in wanted if output.node in known}
-    for node in running:
-        needed.update(source.node for source in node.sources() if source.node in known)
-    return PhysicalPlan(logical, known, frozenset(needed), missed, _stages(logical, known))
+    if known:
+        for node in logical.nodes.values():
+            if node.id not in known:
+                needed.update(source.node for source in node.sources() if source.node in known)
+    return PhysicalPlan(logical, known, frozenset(needed), missed)
 
 
 def _stages(logical: LogicalPlan, known: Mapping[str, Any]) -> tuple[Stage, ...]:

@@ -62,7 +62,7 @@ class Session:
         manager: PluginManager | None = None,
         executor: Executor | None = None,
         store: Store | str | Path | None = None,
-        cache: bool = False,
+        cache: bool = True,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.catalog = NodeCatalog(manager)
