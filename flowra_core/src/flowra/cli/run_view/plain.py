@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowra.cli.run_view.view import RunView, counted, duration, reason_in_short
+from flowra.cli.run_view.view import RunView, counted, duration, items_in_words, reason_in_short
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
@@ -21,17 +21,23 @@ class PlainView(RunView):
     def __init__(self, *, verbose: bool) -> None:
         super().__init__(verbose=verbose)
         self._done = 0
-        self._nodes = 0
+        self._nodes: set[str] = set()
 
     def observe(self, event: Event) -> None:
         """Print an event, if it is one that people want in a log."""
         if isinstance(event, events.Planned):
-            self._nodes = event.nodes
             self.say(f"{event.graph}: {counted(event.nodes)}, run {event.run}")
+        elif isinstance(event, events.Queued):
+            self._nodes.add(event.node)
         elif isinstance(event, events.NodeSucceeded):
-            self._done += 1
             described = ", ".join(f"{port}: {text}" for port, text in event.outputs.items())
-            self.say(f"[{self._done}/{self._nodes}] {event.node}  {duration(event.seconds)}  {described}".rstrip())
+            self._end(event.node, f"{duration(event.seconds)}  {described}")
+        elif isinstance(event, events.Cached):
+            self._end(event.node, "cached")
+        elif isinstance(event, events.Mapped):
+            self._end(event.node, f"{duration(event.seconds)}  {items_in_words(event)}")
+        elif isinstance(event, events.Retried):
+            self.say(f"{event.node} failed, is tried again in {duration(event.seconds)}: {reason_in_short(event)}")
         elif isinstance(event, events.NodeFailed):
             self.say(f"{event.node} failed: {reason_in_short(event)}")
         elif isinstance(event, events.NodeSkipped):
@@ -41,6 +47,11 @@ class PlainView(RunView):
         elif isinstance(event, events.Log) and (event.level != "debug" or self.verbose):
             level = "" if event.level == "info" else f"{event.level}: "
             self.say(f"{event.node + ': ' if event.node else ''}{level}{event.text}")
+
+    def _end(self, node: str, text: str) -> None:
+        if node in self._nodes:  # items of a list are told of together, when the list is done
+            self._done += 1
+            self.say(f"[{self._done}/{len(self._nodes)}] {node}  {text}".rstrip())
 
     def say(self, text: str) -> None:
         """Print a line."""

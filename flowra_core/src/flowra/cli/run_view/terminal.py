@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from flowra.cli.run_view.view import RunView, duration, reason_in_short, total_in_words
+from flowra.cli.run_view.view import RunView, duration, items_in_words, reason_in_short, total_in_words
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class TerminalView(RunView):
         from rich.live import Live
 
         self._name = ""
-        self._total = 0
+        self._nodes: set[str] = set()
         self._waiting: dict[str, None] = {}
         self._running: dict[str, events.Progress | None] = {}
         self._ended: dict[str, None] = {}
@@ -42,10 +42,6 @@ class TerminalView(RunView):
         # Last, because it renders at once.
         self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=10, transient=True)
 
-    def __enter__(self) -> TerminalView:
-        self._live.start()
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -54,10 +50,12 @@ class TerminalView(RunView):
     def observe(self, event: Event) -> None:
         """Take an event into the display."""
         if isinstance(event, events.Planned):
-            self._name, self._total, self._began = event.graph, event.nodes, event.time
+            self._name, self._began = event.graph, event.time
         elif isinstance(event, events.Queued):
+            self._nodes.add(event.node)
             self._waiting[event.node] = None
         elif isinstance(event, events.Started):
+            self._live.start()  # not before: there would be nothing to show
             self._waiting.pop(event.node, None)
             self._running[event.node] = None
         elif isinstance(event, events.Progress):
@@ -66,6 +64,16 @@ class TerminalView(RunView):
         elif isinstance(event, events.NodeSucceeded):
             described = ", ".join(f"{port}: {text}" for port, text in event.outputs.items())
             self._end(event.node, "green", "✓", f"{duration(event.seconds):>8}  {described}")
+        elif isinstance(event, events.Cached):
+            self._end(event.node, "green", "✓", f"{'cached':>8}")
+        elif isinstance(event, events.Mapped):
+            colour = "yellow" if event.failures else "green"
+            self._end(event.node, colour, "✓", f"{duration(event.seconds):>8}  {items_in_words(event)}")
+        elif isinstance(event, events.Retried):
+            self._print(
+                f"  {event.node}: tried again in {duration(event.seconds)}: {reason_in_short(event)}",
+                _LEVELS["warning"],
+            )
         elif isinstance(event, events.NodeFailed):
             self._failed += 1
             self._end(event.node, "red", "✗", reason_in_short(event))
@@ -74,10 +82,8 @@ class TerminalView(RunView):
         elif isinstance(event, events.Preview):
             self._show(event)
         elif isinstance(event, events.Log) and (event.level != "debug" or self.verbose):
-            from rich.text import Text
-
             about = f"{event.node}: " if event.node else ""
-            self._console.print(Text(f"  {about}{event.text}", style=_LEVELS.get(event.level, "dim")))
+            self._print(f"  {about}{event.text}", _LEVELS.get(event.level, "dim"))
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -99,14 +105,22 @@ class TerminalView(RunView):
         text.stylize(f"bold {_STATUSES[run.status]}", start, start + len(run.status))
         self._console.print(text, soft_wrap=True)
 
+    def _print(self, text: str, style: str) -> None:
+        from rich.text import Text
+
+        self._console.print(Text(text, style=style))
+
     def _end(self, node: str, colour: str, mark: str, text: str) -> None:
         from rich.text import Text
 
         self._waiting.pop(node, None)
         self._running.pop(node, None)
         self._spinners.pop(node, None)
-        self._ended[node] = None
-        if self._total <= ROWS * 4 or colour == "red":
+        if node in self._nodes:
+            self._ended[node] = None
+        elif colour == "green":
+            return  # items of a list are told of together, when the list is done
+        if len(self._nodes) <= ROWS * 4 or colour == "red":
             line = Text.assemble((f"{mark} ", colour), (f"{node:<{self._width()}}  ", "bold"), text)
             line.truncate(self._console.width, overflow="ellipsis")
             self._console.print(line)
@@ -116,11 +130,7 @@ class TerminalView(RunView):
         return min(24, max(map(len, names[: ROWS * 4]), default=0))
 
     def _show(self, event: events.Preview) -> None:
-        from rich.text import Text
-
-        self._console.print(
-            Text(f"{event.node}: {event.title + ', ' if event.title else ''}{event.summary}", style="dim")
-        )
+        self._print(f"  {event.node}: {event.title + ', ' if event.title else ''}{event.summary}", "dim")
         if event.png is not None and self._console.color_system in ("truecolor", "256"):
             from flowra.cli.picture import picture_lines
 
@@ -139,13 +149,13 @@ class TerminalView(RunView):
         bar.add_row(
             Text(self._name, style="bold"),
             ProgressBar(
-                total=max(self._total, 1),
+                total=max(len(self._nodes), 1),
                 completed=len(self._ended),
                 width=32,
                 complete_style=colour,
                 finished_style=colour,
             ),
-            Text(f"{len(self._ended):,}/{self._total:,}"),
+            Text(f"{len(self._ended):,}/{len(self._nodes):,}"),
             Text(f"{self._failed:,} failed" if self._failed else "", style="red"),
             Text(duration(time.time() - self._began) if self._began else "", style="dim"),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,17 @@ from flowra.exceptions import printable
 
 if TYPE_CHECKING:
     from flowra.execute.session import Run
-    from flowra.execute.session.events import Event, NodeFailed
+    from flowra.execute.session.events import Event, Mapped, NodeFailed, Retried
 
-__all__ = ["RunView", "counted", "duration", "outputs_in_words", "reason_in_short", "total_in_words"]
+__all__ = [
+    "RunView",
+    "counted",
+    "duration",
+    "items_in_words",
+    "outputs_in_words",
+    "reason_in_short",
+    "total_in_words",
+]
 
 #: The most failures that are shown whole; the others are named.
 FAILURES_SHOWN = 3
@@ -64,12 +73,25 @@ class RunView(ABC):
         return None
 
 
+def _node_in(nodes: Collection[str], name: str) -> str:
+    """Return the planned node that a name belongs to: itself, the list it is an item of, the node it stands in for."""
+    while name and name not in nodes:
+        name = name[: max(name.rfind("/"), name.rfind("["), 0)]
+    return name
+
+
+def items_in_words(event: Mapped) -> str:
+    """Return what came of the items of a list."""
+    items = "1 item" if event.items == 1 else f"{event.items:,} items"
+    return f"{items}, {event.failures:,} failed" if event.failures else items
+
+
 def counted(nodes: int) -> str:
     """Return how many nodes there are, in words."""
     return "1 node" if nodes == 1 else f"{nodes:,} nodes"
 
 
-def reason_in_short(event: NodeFailed) -> str:
+def reason_in_short(event: NodeFailed | Retried) -> str:
     """Return why a node failed, in one line that is not long."""
     return printable(str(event.error["why"] or event.error["what"]).partition("\n")[0], REASON_LENGTH)
 
@@ -97,7 +119,8 @@ def outputs_in_words(run: Run) -> list[str]:
 
 def total_in_words(run: Run) -> str:
     """Return the last line: how it ended, how many nodes, how long, and the folder of the results."""
-    done = len(run.plan.nodes) - len(run.failures) - len(run.not_run)
+    undone = {_node_in(run.plan.nodes, name) for name in (*run.failures, *run.not_run)} - {""}
+    done = len(run.plan.nodes) - len(undone)
     all_nodes = counted(len(run.plan.nodes))
     parts = [f"{done:,} of {all_nodes}" if done < len(run.plan.nodes) else all_nodes]
     if run.failures:
