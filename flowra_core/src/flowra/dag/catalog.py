@@ -64,6 +64,10 @@ class NodeCatalog:
             known = self._classes[type_id] = self._load(type_id)
         return known
 
+    def loaded(self, type_id: str) -> type[Node] | None:
+        """Return the class of a node type if it is at hand already: brought along, or imported before."""
+        return self._classes.get(type_id)
+
     def migrations(self, type_id: str) -> list[Migration]:
         """Return the migrations that the type's pack declares for it, oldest first."""
         pack_id, _, name = type_id.partition("/")

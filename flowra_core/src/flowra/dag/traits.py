@@ -81,6 +81,7 @@ class NodeTraits:
         resources: What one call needs: `cpu` (cores), `memory` (bytes), `gpu`, or names of one's own.
         code_version: The version that stands for its code in cache keys; None to take the code itself.
         libraries: Distributions whose versions are part of its cache keys.
+        fingerprinted: Whether it has a `fingerprint` of its own.
     """
 
     cacheable: bool = True
@@ -94,6 +95,7 @@ class NodeTraits:
     resources: dict[str, float] = field(default_factory=dict)
     code_version: str | None = None
     libraries: tuple[str, ...] = ()
+    fingerprinted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return what differs from the usual, as plain data."""
