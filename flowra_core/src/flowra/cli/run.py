@@ -119,7 +119,6 @@ def _policy(plan: LogicalPlan, no_cache: tuple[str, ...], refresh: tuple[str, ..
 @contextmanager
 def _interruptible(control: RunControl) -> Iterator[None]:
     """Let the first Ctrl-C end the run after the nodes that run, and the second at once."""
-    from flowra.execute.capture import unheard
 
     def interrupt(_signum: int, _frame: FrameType | None) -> None:
         if control.cancelled:
