@@ -218,7 +218,7 @@ def _choose(entries: list[_Entry], uses: Uses, max_bytes: int) -> tuple[list[_En
         kept.append(entry)
 
     rest = []
-    for entry in sorted(entries, key=lambda entry: entry.used, reverse=True):
+    for entry in sorted(entries, key=_recency, reverse=True):
         if entry.record.key in uses.live:
             keep(entry)
         else:
@@ -228,6 +228,11 @@ def _choose(entries: list[_Entry], uses: Uses, max_bytes: int) -> tuple[list[_En
             return kept, rest[number:]
         keep(entry)
     return kept, []
+
+
+def _recency(entry: _Entry) -> tuple[float, float, int]:
+    # One session says one time for all that it used within the hour.
+    return entry.used, entry.record.created, entry.place.at
 
 
 def _more_bytes(entry: _Entry, counted: set[bytes]) -> int:

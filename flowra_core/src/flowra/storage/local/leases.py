@@ -5,7 +5,7 @@ the process dies. Into it goes, as 32 bytes each and before it is relied on, the
 looks up or publishes and of every value that it puts. A collection first makes what it takes invisible and then reads
 these files: either it sees that something is used and gives it back, or the session comes later and finds a miss.
 
-Rows whose first 24 bytes are zero carry a time: the rows after it were used then or later. Times decide what is old,
+Rows that begin with `_TIME_ROW` carry a time: the rows after it were used then or later. Times decide what is old,
 and never what is in use.
 """
 
@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from flowra.storage.local.folder import StoreFolder
@@ -26,7 +27,7 @@ from flowra.storage.refs import DIGEST_SIZE
 __all__ = ["Lease", "Uses", "read_uses", "save_times"]
 
 _SUFFIX = ".use"
-_NO_DIGEST = bytes(DIGEST_SIZE - 8)
+_TIME_ROW = sha256(b"flowra: used from here on").digest()[: DIGEST_SIZE - 8]
 #: Seconds after which a session that still uses something says so again.
 _RENEWAL = 3600.0
 
@@ -64,7 +65,7 @@ class Lease:
     def _stamp(self) -> None:
         self._touched.clear()
         self._stamped = time.monotonic()
-        self._append(_NO_DIGEST + int(time.time()).to_bytes(8, "big"))
+        self._append(_TIME_ROW + int(time.time()).to_bytes(8, "big"))
 
     def _append(self, row: bytes) -> None:
         try:
@@ -177,7 +178,7 @@ def _rows(content: bytes) -> Iterator[tuple[bytes, int]]:
     used = 0
     for at in range(0, len(content) - DIGEST_SIZE + 1, DIGEST_SIZE):
         row = content[at : at + DIGEST_SIZE]
-        if row.startswith(_NO_DIGEST):
+        if row.startswith(_TIME_ROW):
             used = int.from_bytes(row[-8:], "big")
         else:
             yield row, used
