@@ -65,7 +65,8 @@ class ResultCache:
             assert declared is not None, "unknown ports are refused before"
             digest = self._digest(declared, value, node.links.get(port))
             if isinstance(digest, Unkeyable):
-                self._not_keyed(node, f"{port}: {digest.reason}")
+                if not isinstance(value, (Held, Many)):  # of a value that cannot be stored, the node that gave it told
+                    self._not_keyed(node, f"{port}: {digest.reason}")
                 return None
             inputs[port] = digest
         return static.key(inputs)
@@ -101,7 +102,13 @@ class ResultCache:
         entry = self.resumed.get(call.name)
         if entry is None or entry.type != call.node.type or entry.key != (key.digest if key is not None else None):
             return None
-        return self._usable(entry.outputs, call, key, "resumed")
+        outputs = entry.outputs
+        if outputs is None:
+            record = self.store.lookup(entry.key) if entry.key is not None else None
+            if record is None:
+                return None
+            outputs = record.outputs
+        return self._usable(outputs, call, key, "resumed")
 
     def exclusively(self, key: ActionKey, cancelled: Callable[[], bool]) -> AbstractContextManager[bool]:
         """Return a context that holds the right to compute a key, against other threads and processes."""
@@ -113,7 +120,8 @@ class ResultCache:
         if refs is None:
             return
         preimage = None
-        if key is not None and self.shares(call):
+        shared = key is not None and self.shares(call)
+        if key is not None and shared:
             record = Record(key.digest, call.node.type, refs, seconds, key.preimage_json(), time.time())
             winner = self.store.publish(record, replace=call.node.id in self.policy.refresh)
             if winner is not record and not isinstance(outputs, Ended):
@@ -123,7 +131,8 @@ class ResultCache:
             preimage = key.preimage()
         if self.journal is not None:
             digest = key.digest if key is not None else None
-            self.journal.ended(call.name, call.node.type, digest, refs, seconds, how="ran", preimage=preimage)
+            kept = None if shared else refs
+            self.journal.ended(call.name, call.node.type, digest, kept, seconds, how="ran", preimage=preimage)
 
     def _refs(self, call: Call, outputs: Mapping[str, Value] | Ended) -> dict[str, Ref] | None:
         if isinstance(outputs, Ended):
@@ -153,7 +162,9 @@ class ResultCache:
             if not self._is_there(value):
                 return None
         if self.journal is not None:
-            self.journal.ended(call.name, call.node.type, key.digest if key is not None else None, refs, 0.0, how=how)
+            digest = key.digest if key is not None else None
+            kept = None if how == "cached" else refs
+            self.journal.ended(call.name, call.node.type, digest, kept, 0.0, how=how)
         return found
 
     def referenced(self, value: Value) -> Ref | Unkeyable:

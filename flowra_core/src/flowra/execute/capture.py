@@ -126,9 +126,10 @@ class _NodeHandler(logging.Handler):
         if listener is not None:
             level = next((name for least, name in _LEVELS if record.levelno >= least), "debug")
             listener(f"{record.name}: {record.getMessage()}", level)
-        elif len(logging.getLogger().handlers) == 1 and logging.lastResort is not None:
-            if record.levelno >= logging.lastResort.level:
-                logging.lastResort.handle(record)
+            return
+        last = logging.lastResort if len(logging.getLogger().handlers) == 1 else None
+        if last is not None and record.levelno >= last.level:
+            last.handle(record)
 
 
 _HANDLER = _NodeHandler()

@@ -23,7 +23,7 @@ _not_in_ids = re.compile(r"[^A-Za-z0-9_-]+")
 def checked_name(name: Any, what: str) -> str:
     """Return the name, or raise GraphError saying what is wrong with it."""
     if fault := name_fault(name):
-        raise GraphError(f"That can't be the name of {what}", where=shorten(name), why=fault)
+        raise GraphError(f"that can't be the name of {what}", where=shorten(name), why=fault)
     return str(name)
 
 
@@ -38,12 +38,12 @@ def type_of(node: Any) -> tuple[str, int | None, type | None]:
     else:
         given = f"the class {node.__qualname__}" if isinstance(node, type) else shorten(node)
         raise GraphError(
-            "A node is added by its type or its class",
+            "a node is added by its type or its class",
             why=f"{given} is neither a node type nor a subclass of flowra.dag.node.Node",
             fix='for example graph.add("image/Resize", …)',
         )
     if fault := type_fault(node_type):
-        raise GraphError("There can't be such a node type", where=shorten(node_type), why=fault)
+        raise GraphError("there can't be such a node type", where=shorten(node_type), why=fault)
     return node_type, version, cls
 
 
@@ -59,7 +59,7 @@ def checked_inputs(graph: Graph, node_id: str, inputs: Mapping[str, Any]) -> dic
     for port, value in inputs.items():
         place: KeyPath = ("nodes", node_id, "inputs", port if isinstance(port, str) else "?")
         if fault := name_fault(port):
-            raise GraphError("That can't be the name of a port", where=render_place(place), why=fault)
+            raise GraphError("that can't be the name of a port", where=render_place(place), why=fault)
         copier = _InputCopier(graph)
         checked[port] = copier.copy(value)
         _raise_first(copier.flaws, place, "That can't be the value of an input")

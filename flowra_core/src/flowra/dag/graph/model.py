@@ -243,12 +243,12 @@ class Graph:
         """
         self._check_new(name, self.subgraphs, "a subgraph")
         if not isinstance(graph, Graph):
-            raise GraphError("A subgraph is a Graph", where=f"subgraphs.{name}", why=f"got {shorten(graph)}")
+            raise GraphError("a subgraph is a Graph", where=f"subgraphs.{name}", why=f"got {shorten(graph)}")
         pending, seen = [graph], {id(graph)}
         while pending:
             inner = pending.pop()
             if inner is self:
-                raise GraphError("A graph can't contain itself", where=f"subgraphs.{name}", fix="use Graph.copy()")
+                raise GraphError("a graph can't contain itself", where=f"subgraphs.{name}", fix="use Graph.copy()")
             pending.extend(each for each in inner.subgraphs.values() if id(each) not in seen)
             seen.update(map(id, inner.subgraphs.values()))
         self.subgraphs[name] = graph
@@ -263,7 +263,7 @@ class Graph:
         if (found := self.nodes.get(id)) is None:
             near = nearest(id, self.nodes) if isinstance(id, str) else None
             fix = f"did you mean {near!r}?" if near else None
-            raise GraphError(f"There is no node {shorten(id)} in the graph", where=self.name or None, fix=fix)
+            raise GraphError(f"there is no node {shorten(id)} in the graph", where=self.name or None, fix=fix)
         return found
 
     def copy(self) -> Graph:
@@ -333,7 +333,7 @@ class Graph:
     def _check_new(self, name: Any, taken: Mapping[str, Any], what: str) -> None:
         checked_name(name, what)
         if name in taken:
-            raise GraphError(f"The graph already has {what.partition(' of ')[0]} called {name!r}", where=repr(name))
+            raise GraphError(f"the graph already has {what.partition(' of ')[0]} called {name!r}", where=repr(name))
 
     def _free_id(self, base: str) -> tuple[str, int]:
         number = self._counters.get(base, 0) + 1
@@ -350,7 +350,7 @@ def _copied(value: Any) -> Any:
 
 def _merged(node_id: str, inputs: Mapping[str, Any] | None, ports: dict[str, Any]) -> dict[str, Any]:
     for name in ports.keys() & (inputs or {}).keys():
-        raise GraphError("An input is given twice", where=f"nodes.{node_id}.inputs.{name}")
+        raise GraphError("an input is given twice", where=f"nodes.{node_id}.inputs.{name}")
     return {**(inputs or {}), **ports}
 
 
@@ -363,4 +363,4 @@ def _type_as_data(name: str, value_type: Any) -> str | dict[str, Any]:
     try:
         return value_type_of(value_type).to_json()
     except TypeError as error:
-        raise GraphError("That is no value type", where=f"inputs.{name}", why=str(error)) from None
+        raise GraphError("that is no value type", where=f"inputs.{name}", why=str(error)) from None

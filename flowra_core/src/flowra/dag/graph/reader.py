@@ -52,7 +52,7 @@ class Reading:
         """Return the graph, or raise GraphInvalidError if anything was wrong."""
         if self.problems:
             count = len(self.problems)
-            what = "The graph has a mistake" if count == 1 else f"The graph has {count:,} mistakes"
+            what = "the graph has a mistake" if count == 1 else f"the graph has {count:,} mistakes"
             if self.text is None and self.where is not None:
                 what = "The graph can't be read"
             raise GraphInvalidError(what, self.problems, where=self.where)

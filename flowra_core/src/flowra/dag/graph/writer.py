@@ -33,7 +33,7 @@ def save_graph(graph: Graph, path: Path) -> None:
     try:
         write_whole(path, _text(graph))
     except OSError as error:
-        raise GraphError("The graph can't be saved", where=str(path), why=error.strerror or str(error)) from None
+        raise GraphError("the graph can't be saved", where=str(path), why=error.strerror or str(error)) from None
 
 
 def _head(graph: Graph) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _parts(graph: Graph, path: KeyPath) -> Iterator[tuple[str, Any]]:
     """Yield the keys of a graph; those that hold named things with an iterator of names and data."""
     if len(path) > 2 * MAX_DEPTH:
         why = f"subgraphs nested more than {MAX_DEPTH} levels deep"
-        raise GraphError("The graph can't be saved", where=render_place(path[:2]), why=why)
+        raise GraphError("the graph can't be saved", where=render_place(path[:2]), why=why)
     if graph.name:
         yield "name", _saved(graph.name, (*path, "name"))
     if graph.description:
@@ -114,7 +114,7 @@ def _finished(copier: LiteralCopier, value: Any, path: KeyPath) -> Any:
     copy = copier.copy(value)
     if copier.flaws:
         inside, reason, fix = copier.flaws[0]
-        raise GraphError("The graph can't be saved", where=render_place((*path, *inside)), why=reason, fix=fix)
+        raise GraphError("the graph can't be saved", where=render_place((*path, *inside)), why=reason, fix=fix)
     return copy
 
 

@@ -73,7 +73,9 @@ class Scheduler:
                     scope[output.node].keep = True
                 self._take_known(scope)
                 ready = self._activate(roots(plan, scope))
-                self._enqueue(ready)
+                self._queue.push(ready)
+                if len(ready) > 1:
+                    self._call_for_help()
                 if not self._unfinished:
                     self._queue.close()
             # A thread that runs a call can't end it when its time is up, and this one has to come back.

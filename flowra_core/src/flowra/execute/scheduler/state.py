@@ -96,7 +96,7 @@ class Call:
     @property
     def name(self) -> str:
         """Its name for people: the node's, and the item in brackets."""
-        return self.state.name + "".join(f"[{index}]" for index in self.item)
+        return self.state.name if not self.item else self.state.name + "".join(f"[{index}]" for index in self.item)
 
 
 def scope_of(plan: LogicalPlan, prefix: str, depth: int) -> Scope:

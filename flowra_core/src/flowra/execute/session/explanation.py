@@ -78,8 +78,8 @@ def explain(history: RunHistory, store: Store | None, run: str, node: str) -> Ex
 
 def _same_key(past: PastRun, before: PastRun, entry: JournalEntry) -> Explanation:
     verdict = (
-        f"ran, with the same code and inputs as in {before.id}: it is declared not cacheable, the cache was off for it, "
-        "it was refreshed, or its result was dropped from the store"
+        f"ran, with the same code and inputs as in {before.id}: it is declared not cacheable, the cache was off "
+        "for it, it was refreshed, or its result was dropped from the store"
     )
     return Explanation(past.id, entry.node, verdict, (), before.id)
 

@@ -23,6 +23,11 @@ from flowra.storage.refs import Ref, ref_from_json
 __all__ = ["Journal", "JournalEntry", "PastRun", "RunHistory"]
 
 FORMAT = "flowra-journal/1"
+#: Bytes of lines that wait for another to go out with, at most.
+_MOST_WAITING = 1 << 16
+
+_text = json.encoder.encode_basestring
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 class Journal:
@@ -41,6 +46,7 @@ class Journal:
         self.broken = ""
         self._lock = threading.Lock()
         self._file: int | None = None
+        self._waiting = b""
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
@@ -53,7 +59,7 @@ class Journal:
         name: str,
         type_id: str,
         key: bytes | None,
-        outputs: Mapping[str, Ref],
+        outputs: Mapping[str, Ref] | None,
         seconds: float,
         *,
         how: str,
@@ -65,17 +71,21 @@ class Journal:
             name: The call's name.
             type_id: The node's type id.
             key: Its action key; None where it has none.
-            outputs: The references of its outputs.
+            outputs: The references of its outputs; None where the record for the key has them.
             seconds: How long it ran.
             how: `ran`, `cached` or `resumed`.
             preimage: What the key was made of, where no record keeps it.
         """
-        line: dict[str, Any] = {"line": "call", "node": name, "type": type_id, "how": how, "seconds": seconds}
-        line["key"] = key.hex() if key is not None else None
-        line["outputs"] = {port: ref.to_json() for port, ref in outputs.items()}
+        # Written for each node of a run: put together by hand, since a general encoder costs more than the rest.
+        line = (
+            f'{{"line":"call","node":{_text(name)},"type":{_text(type_id)},"how":"{how}","seconds":{seconds:.6g},'
+            f'"key":{_text(key.hex()) if key is not None else "null"}'
+        )
+        if outputs is not None:
+            line += f',"outputs":{_encode({port: ref.to_json() for port, ref in outputs.items()})}'
         if preimage is not None:
-            line["preimage"] = dict(preimage)
-        self._write(line)
+            line += f',"preimage":{_encode(preimage)}'
+        self._append(line + "}", wait=how != "ran")
 
     def failed(self, name: str, error: Mapping[str, Any]) -> None:
         """Note a call that failed."""
@@ -90,9 +100,16 @@ class Journal:
                 self._file = None
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str)
+        self._append(_encode(line), wait=False)
+
+    def _append(self, text: str, *, wait: bool) -> None:
+        """Append a line; one that may wait goes out with the next that may not, since losing it costs nothing."""
         data = text.encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
+            if wait and len(self._waiting) < _MOST_WAITING:
+                self._waiting += data
+                return
+            data, self._waiting = self._waiting + data, b""
             file = self._file
             if file is None:
                 return
@@ -118,7 +135,7 @@ class JournalEntry:
         node: The call's name.
         type: The node's type id.
         key: Its action key, or None.
-        outputs: The references of its outputs.
+        outputs: The references of its outputs; None where the record for the key has them.
         seconds: How long it ran.
         how: `ran`, `cached` or `resumed`.
         preimage: What the key was made of, where no record keeps it.
@@ -127,7 +144,7 @@ class JournalEntry:
     node: str
     type: str
     key: bytes | None
-    outputs: Mapping[str, Ref]
+    outputs: Mapping[str, Ref] | None
     seconds: float
     how: str
     preimage: Mapping[str, Any] | None = None
@@ -269,7 +286,7 @@ def _entry(line: Mapping[str, Any]) -> JournalEntry | None:
             node=line["node"],
             type=line["type"],
             key=bytes.fromhex(line["key"]) if line["key"] is not None else None,
-            outputs={port: ref_from_json(ref) for port, ref in line["outputs"].items()},
+            outputs={port: ref_from_json(ref) for port, ref in line["outputs"].items()} if "outputs" in line else None,
             seconds=float(line["seconds"]),
             how=str(line["how"]),
             preimage=line.get("preimage"),

@@ -73,7 +73,7 @@ class _Section(NamedTuple):
 def _sections(graph: Graph, title: str) -> Iterator[_Section]:
     if len(graph.nodes) > LARGEST_PICTURE:
         why = f"{drawable(title)} has {len(graph.nodes):,} nodes; a picture shows at most {LARGEST_PICTURE:,}"
-        raise GraphError("The graph is too large for a picture", why=why, fix="use --as dot with Graphviz's sfdp")
+        raise GraphError("the graph is too large for a picture", why=why, fix="use --as dot with Graphviz's sfdp")
     yield _Picture(graph).section(title)
     for name, inner in graph.subgraphs.items():
         yield from _sections(inner, f"graph/{name}")
