@@ -11,12 +11,15 @@ from flowra.dag.graph import Graph
 from flowra.dag.graph.names import subgraph_name
 from flowra.dag.plan.interface import input_port
 from flowra.dag.port import Port
-from flowra.exceptions import PluginError, UsageError
+from flowra.exceptions import PluginError, UsageError, printable
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.scalar import JSON, Anything
 
 __all__ = ["apply_settings", "input_values", "parse_value"]
+
+#: The most characters of what was given that a message repeats before it says what is wrong with it.
+SHOWN = 80
 
 
 def parse_value(text: str, port: Port) -> Any:
@@ -76,11 +79,11 @@ def apply_settings(graph: Graph, settings: Iterable[str], catalog: NodeCatalog) 
         place, text = _split(item, "--set NODE.PORT=VALUE")
         node_id, dot, port_name = place.partition(".")
         if not dot or not port_name:
-            raise UsageError(f"{place!r} names no port", where=f"--set {item}", fix="write --set NODE.PORT=VALUE")
+            raise UsageError(f"{printable(place, SHOWN)!r} names no port", where=f"--set {item}", fix="write --set NODE.PORT=VALUE")
         node = graph.nodes.get(node_id)
         if node is None:
             known = ", ".join(list(graph.nodes)[:8]) or "none"
-            raise UsageError(f"the graph has no node {node_id!r}", where=f"--set {item}", fix=f"its nodes: {known}")
+            raise UsageError(f"the graph has no node {printable(node_id, SHOWN)!r}", where=f"--set {item}", fix=f"its nodes: {known}")
         ports = _ports(graph, node_id, catalog)
         if ports is None:
             continue  # the type is not known; planning says so, with all other mistakes
@@ -92,7 +95,7 @@ def apply_settings(graph: Graph, settings: Iterable[str], catalog: NodeCatalog) 
         else:
             known = ", ".join([*inputs, *init]) or "none"
             raise UsageError(
-                f"{node_id} ({node.type}) has no port {port_name!r}", where=f"--set {item}", fix=f"its ports: {known}"
+                f"{node_id} ({node.type}) has no port {printable(port_name, SHOWN)!r}", where=f"--set {item}", fix=f"its ports: {known}"
             )
     return graph
 
@@ -113,5 +116,5 @@ def _ports(graph: Graph, node_id: str, catalog: NodeCatalog) -> tuple[dict[str, 
 def _split(item: str, form: str) -> tuple[str, str]:
     name, equals, text = item.partition("=")
     if not equals or not name:
-        raise UsageError(f"{item!r} is not of the form {form}")
+        raise UsageError(f"{printable(item, SHOWN)!r} is not of the form {form}")
     return name, text
