@@ -92,6 +92,7 @@ class LogicalPlan:
         outputs: The graph's outputs by name; those that lie outside the targets are left out.
         folder: What relative paths in the graph were taken from.
         targets: The nodes that were asked for by name; empty if the whole graph was.
+        merged: The nodes that are left out since another does the same, each with the one that stands for it.
     """
 
     name: str
@@ -99,6 +100,7 @@ class LogicalPlan:
     outputs: Mapping[str, NodeOutput]
     folder: Path
     targets: frozenset[str] = frozenset()
+    merged: Mapping[str, str] = field(default_factory=dict)
 
     def output_type(self, output: NodeOutput) -> ValueType:
         """Return the type of an output: what the node declares, in lists where the node maps over lists."""
@@ -115,6 +117,7 @@ class LogicalPlan:
         plural = "node" if len(self.nodes) == 1 else "nodes"
         rows = [f"plan of {self.name or 'the graph'}: {len(self.nodes):,} {plural}"]
         rows += [f"  {node}" for node in self.nodes.values()]
+        rows += [f"  {node} is the same as {stand_in}" for node, stand_in in self.merged.items()]
         rows += [f"  output {name} ← {source}" for name, source in self.outputs.items()]
         return "\n".join(rows)
 

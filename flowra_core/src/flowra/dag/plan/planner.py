@@ -17,6 +17,7 @@ from flowra.dag.plan.expansion import expand
 from flowra.dag.plan.interface import Interfaces, input_port
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.plan.mapping import typed
+from flowra.dag.plan.merging import merged
 from flowra.exceptions import GraphInvalidError, Problem, UsageError
 
 __all__ = ["local_classes", "outputs_of", "plan_graph"]
@@ -54,8 +55,13 @@ def plan_graph(
     ordered, problems = typed(_in_order(nodes, wanted))
     if problems:
         raise _invalid(graph, problems)
-    kept = {name: output for name, output in outputs.items() if output.node in wanted}
-    return LogicalPlan(graph.name, ordered, kept, folder, frozenset(asked))
+    single, instead = merged(ordered, frozenset(asked))
+    kept = {
+        name: NodeOutput(instead.get(output.node, output.node), output.port)
+        for name, output in outputs.items()
+        if output.node in wanted
+    }
+    return LogicalPlan(graph.name, single, kept, folder, frozenset(asked), instead)
 
 
 def _invalid(graph: Graph, problems: list[Problem]) -> GraphInvalidError:

@@ -1,0 +1,68 @@
+"""Merges equal calls: nodes of one type with the same arguments, of which one is enough."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
+
+__all__ = ["merged"]
+
+_PLAIN = (bool, int, float, str, type(None), PurePath)
+
+
+def merged(nodes: Mapping[str, PlannedNode], keep: frozenset[str]) -> tuple[dict[str, PlannedNode], dict[str, str]]:
+    """Return the nodes without those that repeat another, and for each left out the one that stands for it.
+
+    Only nodes whose results may be shared are merged: those that are cacheable. Arguments
+    that live in memory alone (arrays) are never compared.
+
+    Args:
+        nodes: The nodes in topological order.
+        keep: Nodes that stay in any case: they were asked for by name. So do those that nobody takes anything from.
+    """
+    kept: dict[str, PlannedNode] = {}
+    instead: dict[str, str] = {}
+    seen: dict[Any, str] = {}
+    taken = {output.node for node in nodes.values() for output in node.sources()}
+    for node in nodes.values():
+        links = node.links
+        if instead and any(output.node in instead for output in node.sources()):
+            links = {port: _renamed(binding, instead) for port, binding in links.items()}
+            node = dataclasses.replace(node, links=links)  # noqa: PLW2901  the same node, with its sources' new names
+        traits = node.description.traits
+        if node.id in keep or node.id not in taken or not traits.cacheable or not _is_plain(node):
+            kept[node.id] = node
+            continue
+        signature = (node.type, repr(sorted(links.items())), repr(sorted(node.literals.items())), repr(node.init))
+        first = seen.setdefault(signature, node.id)
+        if first == node.id:
+            kept[node.id] = node
+        else:
+            instead[node.id] = first
+    return kept, instead
+
+
+def _is_plain(node: PlannedNode) -> bool:
+    return all(map(_plain, (*node.literals.values(), *node.init.values(), *node.links.values())))
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, NodeOutput):
+        return True
+    if isinstance(value, (list, tuple)):
+        return all(map(_plain, value))
+    if isinstance(value, dict):
+        return all(map(_plain, value.values()))
+    return isinstance(value, _PLAIN)
+
+
+def _renamed(binding: Any, instead: Mapping[str, str]) -> Any:
+    if isinstance(binding, NodeOutput):
+        return NodeOutput(instead.get(binding.node, binding.node), binding.port)
+    if isinstance(binding, Constant):
+        return binding
+    return tuple(_renamed(item, instead) for item in binding)
