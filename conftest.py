@@ -32,6 +32,9 @@ def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def nobodys_results(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def nobodys_results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Give each test a store of its own: a result that another test computed must not stand in for this one's."""
-    monkeypatch.setenv("FLOWRA_STORE", str(tmp_path_factory.mktemp("results") / "store"))
+    # Not the test's own monkeypatch: it would then be undone after fixtures that the test asks for.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOWRA_STORE", str(tmp_path_factory.mktemp("results") / "store"))
+        yield

@@ -118,9 +118,9 @@ def _pack_commands() -> dict[str, tuple[str, str]]:
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from flowra import __version__
+        from flowra.version import VERSION
 
-        click.echo(f"flowra {__version__}")
+        click.echo(f"flowra {VERSION}")
         ctx.exit()
 
 

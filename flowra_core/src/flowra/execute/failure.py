@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import flowra
 from flowra.dag.arguments import argument_problems
 from flowra.dag.description import NodeDescription
 from flowra.dag.plan.logical import PlannedNode
@@ -29,7 +28,7 @@ __all__ = [
     "timed_out",
 ]
 
-_FLOWRA = str(Path(flowra.__file__).parent)
+_FLOWRA = str(Path(__file__).parent.parent)
 _VERBOSE = "flowra run … -v shows the whole traceback"
 
 

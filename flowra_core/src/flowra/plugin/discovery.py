@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import flowra
 from flowra.exceptions import PluginError
 from flowra.plugin.index import Index, index_path, load_index, save_index
 from flowra.plugin.packs import PackProblem
 from flowra.plugin.record import MANIFEST_NAME, PackRecord, State, stamp, stamp_sources
+from flowra.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,13 +109,13 @@ def read_pack(record: PackRecord) -> PackRecord:
     if not NAME_PATTERN.fullmatch(record.id) or record.id in RESERVED_PACK_IDS:
         why = "it is reserved" if record.id in RESERVED_PACK_IDS else "ids are letters, digits, '_' and '-'"
         return _unusable(record, "broken", f"{record.id!r} can't be a pack's id", why, "rename the entry point")
-    if not fits(record.requires_flowra, flowra.__version__):
+    if not fits(record.requires_flowra, VERSION):
         from flowra.plugin.mending import install_command
 
         return _unusable(
             record,
             "incompatible",
-            f"it does not work with Flowra {flowra.__version__}",
+            f"it does not work with Flowra {VERSION}",
             f"{record.distribution} {record.version} requires flowra{record.requires_flowra}",
             f"`{install_command(record.distribution, '--upgrade')}`",
         )

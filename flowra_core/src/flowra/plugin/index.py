@@ -15,9 +15,9 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import flowra
 from flowra.plugin.record import PackRecord
 from flowra.plugin.search_path import PathState, newest_change, search_path, state_is_current
+from flowra.version import VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,7 @@ def save_index(path: Path, index: Index, began_ns: int) -> bool:
 
 def _key() -> str:
     """Return what an index is true for, besides the search path."""
-    return f"{_FORMAT} flowra {flowra.__version__} python {sys.hexversion:x} {sys.prefix}"
+    return f"{_FORMAT} flowra {VERSION} python {sys.hexversion:x} {sys.prefix}"
 
 
 def _drop_old(folder: Path) -> None:
