@@ -79,11 +79,15 @@ def apply_settings(graph: Graph, settings: Iterable[str], catalog: NodeCatalog) 
         place, text = _split(item, "--set NODE.PORT=VALUE")
         node_id, dot, port_name = place.partition(".")
         if not dot or not port_name:
-            raise UsageError(f"{printable(place, SHOWN)!r} names no port", where=f"--set {item}", fix="write --set NODE.PORT=VALUE")
+            raise UsageError(
+                f"{printable(place, SHOWN)!r} names no port", where=f"--set {item}", fix="write --set NODE.PORT=VALUE"
+            )
         node = graph.nodes.get(node_id)
         if node is None:
             known = ", ".join(list(graph.nodes)[:8]) or "none"
-            raise UsageError(f"the graph has no node {printable(node_id, SHOWN)!r}", where=f"--set {item}", fix=f"its nodes: {known}")
+            raise UsageError(
+                f"the graph has no node {printable(node_id, SHOWN)!r}", where=f"--set {item}", fix=f"its nodes: {known}"
+            )
         ports = _ports(graph, node_id, catalog)
         if ports is None:
             continue  # the type is not known; planning says so, with all other mistakes
@@ -95,7 +99,9 @@ def apply_settings(graph: Graph, settings: Iterable[str], catalog: NodeCatalog) 
         else:
             known = ", ".join([*inputs, *init]) or "none"
             raise UsageError(
-                f"{node_id} ({node.type}) has no port {printable(port_name, SHOWN)!r}", where=f"--set {item}", fix=f"its ports: {known}"
+                f"{node_id} ({node.type}) has no port {printable(port_name, SHOWN)!r}",
+                where=f"--set {item}",
+                fix=f"its ports: {known}",
             )
     return graph
 
