@@ -13,7 +13,7 @@ from flowra.dag.description import NodeDescription
 from flowra.dag.key.code.closure import SHOWN_DIGITS
 from flowra.dag.key.code.node_code import NodeCode
 from flowra.dag.key.libraries import installed_versions
-from flowra.dag.key.literals import LiteralDigests
+from flowra.dag.key.literals import LiteralDigests, is_plain
 from flowra.dag.key.parts import ABSENT, KEY_FORMAT, InputDigest, StaticPart, TypePart, Unkeyable, digest_of_plain
 from flowra.dag.plan.logical import PlannedNode
 from flowra.dag.port import Port
@@ -64,8 +64,11 @@ class Keyer:
             init[port.name] = found
         inputs: dict[str, InputDigest] = {}
         for port in description.inputs:
-            given = port.name in node.links or port.name in node.literals
-            found = ABSENT if given else self._argument(port, {})
+            found = ABSENT
+            if port.name not in node.links and port.name not in node.literals:
+                found = self._argument(port, {})
+                if port.default is not None and not is_plain(port.value_type):
+                    alike = None  # a file, which may change from call to call
             if isinstance(found, Unkeyable):
                 return Unkeyable(f"{port.name}: {found.reason}")
             inputs[port.name] = found

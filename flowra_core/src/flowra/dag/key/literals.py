@@ -24,7 +24,7 @@ from flowra.type.value.scalar import Anything, File, Folder, is_url
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
-__all__ = ["LiteralDigests"]
+__all__ = ["LiteralDigests", "is_plain"]
 
 #: Plain values up to so many bytes are shown as they are; lists of up to so many items item by item.
 _SHOWN_BYTES = 200
@@ -84,7 +84,7 @@ class LiteralDigests:
         try:
             if value is None:
                 return self._plain(None)
-            if _is_plain(port.value_type):
+            if is_plain(port.value_type):
                 return self._plain(self.validated(port, value))
             return self._typed(port.value_type, value)
         except (_NoDigestError, OSError) as error:
@@ -216,12 +216,12 @@ def _tagged(tag: bytes, *parts: bytes) -> bytes:
     return hashing.digest()
 
 
-def _is_plain(value_type: ValueType) -> bool:
+def is_plain(value_type: ValueType) -> bool:
     """Tell whether no value of a type is, or names, something outside."""
     if isinstance(value_type, (OptionalOf, ListOf)):
-        return _is_plain(value_type.item)
+        return is_plain(value_type.item)
     if isinstance(value_type, UnionOf):
-        return all(map(_is_plain, value_type.items))
+        return all(map(is_plain, value_type.items))
     return not isinstance(value_type, (MediaType, File, Folder, Anything)) and not value_type.reads_files
 
 

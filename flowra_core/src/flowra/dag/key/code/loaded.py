@@ -72,7 +72,8 @@ def _process_start() -> int | None:
     """Return when this process began, in nanoseconds since the epoch; None where the system doesn't say."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        # It is rounded down to a tick, within which Python has not imported anything yet.
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - (int(fields[19]) + 1) / os.sysconf("SC_CLK_TCK")
     except (OSError, AttributeError, ValueError, IndexError):
         return None
     return time.time_ns() - int(age * 1e9)

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from pathlib import Path
 
@@ -65,7 +66,7 @@ class ModuleFinder:
         self._tops: dict[str, TopLevel | None] = {}
         self._modules: dict[str, Module | None] = {}
         self._folders: dict[str, tuple[Path, ...]] = {}
-        self._library_folders = frozenset(_library_folders())
+        self._library_folders = _library_folders(tuple(sys.path))
 
     def top_level(self, name: str) -> TopLevel | None:
         """Return a top-level package or module, or None where there is none in files."""
@@ -162,8 +163,9 @@ def _top_level(name: str) -> TopLevel | None:
     return TopLevel(name, folders, origin) if folders or origin is not None else None
 
 
-def _library_folders() -> Iterator[Path]:
+@lru_cache(maxsize=4)
+def _library_folders(search_path: tuple[str, ...]) -> frozenset[Path]:
     named = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    extra = [folder for folder in sys.path if Path(folder).name in ("site-packages", "dist-packages")]
-    for folder in (*named, *site.getsitepackages(), site.getusersitepackages(), *extra):
-        yield Path(folder).resolve()
+    extra = [folder for folder in search_path if Path(folder).name in ("site-packages", "dist-packages")]
+    folders = (*named, *site.getsitepackages(), site.getusersitepackages(), *extra)
+    return frozenset(Path(folder).resolve() for folder in folders)

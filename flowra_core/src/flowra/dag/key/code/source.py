@@ -60,6 +60,7 @@ class Source:
 # Parsing a whole module takes milliseconds, of which every process would pay for every file of a pack. An import
 # statement can only begin a line, or follow a colon or semicolon in one; what begins like that is parsed by itself.
 _BEGINNING = re.compile(rb"(?:^|[;:])[ \t\f]*((?:import|from)\b.*)", re.MULTILINE)
+_COMMENT = re.compile(rb"#[^\n]*")
 _ONE_LINE = re.compile(rb"[^#(\\\n]*")
 #: `import_module("acme.models")`: the name has to stand there.
 _BY_NAME = re.compile(rb"""\bimport(?:_module|__)\s*\(\s*["']([A-Za-z_][\w.]*)["']""")
@@ -74,14 +75,18 @@ def _without_typing(lines: bytes) -> bytes:
 
 
 def _statements(lines: bytes) -> Iterator[ImportedName]:
+    end = 0
     for beginning in _BEGINNING.finditer(lines):
+        start = beginning.start(1)
+        if start < end:
+            continue  # the `import` of a `from` in the line before
         text = beginning[1]
-        if not _ONE_LINE.fullmatch(text):
-            text = _whole_statement(lines, beginning.start(1))
+        stop = 0 if _ONE_LINE.fullmatch(text) else _end_of_statement(lines, start)
         try:
-            tree = ast.parse(text.strip())
+            tree = ast.parse(_COMMENT.sub(b"", lines[start:stop]) if stop else text.strip())
         except (SyntaxError, ValueError):
             continue  # part of a text or a comment
+        end = stop
         for node in tree.body:
             if isinstance(node, ast.Import):
                 yield from (ImportedName(0, alias.name) for alias in node.names)
@@ -89,17 +94,16 @@ def _statements(lines: bytes) -> Iterator[ImportedName]:
                 yield ImportedName(node.level, node.module or "", tuple(alias.name for alias in node.names))
 
 
-def _whole_statement(lines: bytes, start: int) -> bytes:
-    """Return a statement that goes on over lines: to the last that ends in a backslash, or to the closing bracket."""
-    taken: list[bytes] = []
-    depth = 0
-    for line in lines[start:].split(b"\n"):
-        code = line.partition(b"#")[0]
-        taken.append(code)
+def _end_of_statement(lines: bytes, start: int) -> int:
+    """Return where a statement ends that goes on over lines: after the closing bracket, or a line without backslash."""
+    depth, end = 0, start
+    while end < len(lines):
+        begin, end = end, lines.find(b"\n", end) + 1 or len(lines)
+        code = lines[begin:end].partition(b"#")[0]
         depth += code.count(b"(") - code.count(b")")
-        if depth <= 0 and not code.rstrip(b" \t").endswith(b"\\"):
+        if depth <= 0 and not code.rstrip().endswith(b"\\"):
             break
-    return b"\n".join(taken)
+    return end
 
 
 #: The same few files are asked for by every node type of a pack, and by every run of a process.
