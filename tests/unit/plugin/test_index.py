@@ -9,7 +9,6 @@ import zlib
 import pytest
 from pack_factory import ONE_NODE, install_many, install_pack, settle, write_manifest_file
 
-import flowra
 from flowra.plugin import PluginManager, discovery, index
 
 FIELDS = {
@@ -190,7 +189,8 @@ def test_another_version_of_flowra_makes_its_own_index(site, cache, monkeypatch)
     install_pack(site, "good")
     settle()
     assert PluginManager.discover(cache_dir=cache).packs[0].status == "ok"
-    monkeypatch.setattr(flowra, "__version__", "0.2.0")
+    for module in ("flowra.plugin.index", "flowra.plugin.discovery"):
+        monkeypatch.setattr(f"{module}.VERSION", "0.2.0")
     assert PluginManager.discover(cache_dir=cache).packs[0].status == "incompatible"
 
 
