@@ -1,0 +1,152 @@
+"""Measure what Flowra adds to a node that does nothing, beside plain calls and dask.threaded.
+
+Run it in an environment that has Flowra and dask::
+
+    python benchmarks/overhead.py
+
+Graphs of 1,000 nodes with typed ports, in three shapes: a chain, all side by side, and 50 layers of 20 whose nodes take
+three of the layer before. Building a graph is not counted, for no one; all else is: dask's own preparation, Flowra's
+checks and plan (shown in a column of its own), validation of every port, and the results of all nodes that no other
+takes. With a cache the journal is written, keys are made, and results and records are stored.
+
+The figures are CPU time of the whole process in microseconds a node, wall time beside it; medians of rounds in which
+the rows take turns. "New process" is what a run there takes beyond that of a graph with one node, which is printed
+below: opening the store, reading the nodes' code. Imports count for neither.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import dask.threaded
+from _graphs import SHAPES, Shape, dask_graph, flowra_graph, plain
+from _measure import Taken, arguments, child, interleaved, scratch, show, timed
+
+from flowra.dag.graph import Graph
+from flowra.execute.session import Session
+
+PEER = "dask.threaded"
+HEADINGS = ("", "CPU µs", "planning", "wall µs", "÷ dask")
+
+
+def run(session: Session, graph: Graph) -> Taken:
+    """Plan and run a graph."""
+    plans = []
+    planning = timed(lambda: plans.append(session.plan(graph)))
+    runs = []
+    running = timed(lambda: runs.append(session.run_plan(plans[0])))
+    assert runs[0].status == "succeeded", runs[0].failures
+    return Taken(planning.cpu + running.cpu, planning.wall + running.wall, planning.cpu)
+
+
+class Cached:
+    """The same graph with a store, which each round empties and fills again."""
+
+    def __init__(self, folder: Path, name: str, nodes: int) -> None:
+        self.folder = folder / name
+        self.name = name
+        self.nodes = nodes
+        self.graph = flowra_graph(SHAPES[name](nodes))
+        self.session: Session | None = None
+
+    def first_run(self) -> Taken:
+        """Run with an empty store, in a session that has run a node of each class before."""
+        if self.session is not None:
+            self.session.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.session = Session(store=self.folder)
+        warm = flowra_graph([(), (), (), (0, 1, 2)])
+        for number, node in enumerate(list(warm.nodes.values())[:3]):
+            node.set(x=-1 - number)
+        self.session.run(warm)
+        return run(self.session, self.graph)
+
+    def same_process(self) -> Taken:
+        """Run again, in the same session."""
+        assert self.session is not None
+        return run(self.session, self.graph)
+
+    def new_process(self, nodes: int) -> Taken:
+        """Run again, in a fresh process."""
+        return Taken(*child(__file__, "--child", str(self.folder), self.name, str(nodes)))
+
+
+def in_child(folder: str, name: str, nodes: int) -> None:
+    """Run a graph whose results are in the store, and print what it took."""
+    graph = flowra_graph(SHAPES[name](nodes))
+
+    def opened_and_run() -> None:
+        with Session(store=folder) as session:
+            taken.append(run(session, graph))
+
+    taken: list[Taken] = []
+    whole = timed(opened_and_run)
+    print(json.dumps([whole.cpu, whole.wall, taken[0].planning]))
+
+
+def cases(folder: Path, name: str, shape: Shape, plain_session: Session) -> dict[str, Callable[[], Taken]]:
+    """Return what is measured on a shape, in the order of the rows."""
+    nodes = len(shape)
+    tasks, keys = dask_graph(shape)
+    graph, cached = flowra_graph(shape), Cached(folder, name, nodes)
+    seen: list[object] = []
+    observed = Session(cache=False, observers=[seen.append])
+    fixed: list[Taken] = []
+
+    def beyond_one_node() -> Taken:
+        fixed[:] = [cached.new_process(1)]
+        return Taken(*(max(0.0, all_ - one) for all_, one in zip(cached.new_process(nodes), fixed[0], strict=True)))
+
+    return {
+        "plain calls": lambda: timed(functools.partial(plain, shape)),
+        PEER: lambda: timed(lambda: dask.threaded.get(tasks, keys)),
+        "Flowra, no cache": lambda: run(plain_session, graph),
+        "Flowra, no cache, an observer": lambda: run(observed, graph),
+        "Flowra, first run with a cache": cached.first_run,
+        "Flowra, again, same process": cached.same_process,
+        "Flowra, again, new process": beyond_one_node,
+        "one node, new process": lambda: fixed[0],
+    }
+
+
+def main() -> None:
+    """Measure and print a table for each shape."""
+    options = arguments(__doc__, rounds=7, nodes=1_000)
+    found: dict[str, dict[str, Taken]] = {}
+    with scratch() as folder, Session(cache=False) as session:
+        for name, shape in SHAPES.items():
+            found[name] = interleaved(cases(folder, name, shape(options.nodes), session), options.rounds)
+    if options.json:
+        print(json.dumps({name: {row: each._asdict() for row, each in rows.items()} for name, rows in found.items()}))
+        return
+    fixed = []
+    for name, rows in found.items():
+        fixed.append(rows.pop("one node, new process").cpu)
+        peer = rows[PEER].cpu
+        show(
+            f"{name}, {options.nodes:,} nodes, a node:",
+            HEADINGS,
+            [
+                (
+                    row,
+                    f"{each.cpu / options.nodes * 1e6:.1f}",
+                    f"{each.planning / options.nodes * 1e6:.1f}" if each.planning else "",
+                    f"{each.wall / options.nodes * 1e6:.1f}",
+                    f"{each.cpu / peer:.2f}",
+                )
+                for row, each in rows.items()
+            ],
+        )
+    print(f"a graph with one node, again, in a new process: {min(fixed) * 1e3:.0f} ms CPU")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        in_child(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    else:
+        main()
