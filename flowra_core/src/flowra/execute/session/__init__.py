@@ -1,6 +1,7 @@
 """Sessions, runs, and the events of a run."""
 
 from flowra.execute.session.run import Run
+from flowra.execute.session.running import RunningRun
 from flowra.execute.session.session import Session
 
-__all__ = ["Run", "Session"]
+__all__ = ["Run", "RunningRun", "Session"]

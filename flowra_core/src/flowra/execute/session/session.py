@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from flowra.execute.session.export import check_folder, export_outputs
 from flowra.execute.session.journal import Journal, PastRun, RunHistory
 from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import Run, new_run_id
+from flowra.execute.session.running import RunningRun
 from flowra.execute.values import Value
 from flowra.plugin.manager import PluginManager
 from flowra.storage.address import open_store
@@ -142,6 +144,32 @@ class Session:
             resume=resume,
             header={"graph": _as_data(graph), "inputs": _plain_inputs(inputs)},
         )
+
+    def start(self, graph: Graph, **options: Any) -> RunningRun:
+        """Run a graph in the background; `options` are those of `run`.
+
+        Raises:
+            GraphInvalidError: The graph has mistakes, or an input is missing; carries all of them.
+            UsageError: There is no such input or target.
+        """
+        control = options.pop("control", None) or RunControl()
+        # Mistakes in the graph are the caller's, and raised here rather than when the run is waited for.
+        self.plan(graph, inputs=options.get("inputs"), targets=options.get("targets", ()))
+        return RunningRun(lambda: self.run(graph, control=control, **options), control)
+
+    async def run_async(self, graph: Graph, **options: Any) -> Run:
+        """Run a graph without blocking the event loop; `options` are those of `run`, and so is what is raised.
+
+        A task that is cancelled cancels the run, and waits for the nodes that are running to end.
+        """
+        running = self.start(graph, **options)
+        waiting = asyncio.ensure_future(asyncio.to_thread(running.wait))
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            running.cancel()
+            await waiting
+            raise
 
     def run_plan(
         self,
