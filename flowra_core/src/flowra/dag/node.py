@@ -159,7 +159,7 @@ class Node:
             resources=dict(cls.resources),
             code_version=cls.code_version,
             libraries=tuple(cls.libraries),
-            fingerprinted=cls.fingerprint.__func__ is not Node.fingerprint.__func__,
+            fingerprinted=any("fingerprint" in vars(base) for base in cls.__mro__[: cls.__mro__.index(Node)]),
         )
 
     @classmethod
