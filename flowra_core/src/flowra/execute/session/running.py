@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as StillRunning
 
 from flowra.execute.control import RunControl
 from flowra.execute.session.run import Run
@@ -42,13 +43,10 @@ class RunningRun:
         """
         try:
             return self._future.result(timeout)
-        except TimeoutError:
-            raise
-        except Exception as error:
-            # concurrent.futures had a TimeoutError of its own before Python 3.11.
-            if type(error).__name__ == "TimeoutError" and not self._future.done():
-                raise TimeoutError("the run has not ended yet") from None
-            raise
+        except StillRunning:
+            if self._future.done():
+                raise  # it ended with a TimeoutError of its own
+            raise TimeoutError("the run has not ended yet") from None
 
     def cancel(self) -> None:
         """End it after the nodes that are running; `wait` returns the run, with the status `cancelled`."""
