@@ -34,7 +34,7 @@ def fill(path, numbers):
 def found(path, numbers):
     """The numbers whose record and value are there, as seen by a session that leaves no trace of use."""
     with LocalStore(path) as store:
-        store._lease.touch = lambda digest: None
+        store._lease.touch = lambda *digests: None
         records = store.lookup_many(map(key, numbers))
         return [
             number for number in numbers if key(number) in records and store.has(records[key(number)].outputs["out"])
@@ -100,6 +100,75 @@ def test_a_value_that_two_records_share_stays_as_long_as_one_of_them(path):
         store.lookup(key(1))
         assert store.gc(0).records == 1
     assert found(path, range(2)) == [1]
+
+
+def read_all(store, record):
+    return store.lookup(record.key) == record and store.get(record.outputs["out"]) is not None
+
+
+def test_a_collection_between_the_look_and_the_answer_takes_nothing(path, monkeypatch):
+    fill(path, range(2))
+    with LocalStore(path) as store, LocalStore(path) as collector:
+        find = store._records.find
+        monkeypatch.setattr(store._records, "find", lambda key: (find(key), collector.gc(0))[0])
+        record = store.lookup(key(1))
+        monkeypatch.undo()
+        assert read_all(store, record)
+        assert store.lookup(key(0)) is None
+
+
+def test_a_collection_right_after_a_value_was_found_to_be_there_takes_nothing(path, monkeypatch):
+    fill(path, [1])
+    with LocalStore(path) as store, LocalStore(path) as collector:
+        stored = store._blobs.stored
+        monkeypatch.setattr(store._blobs, "stored", lambda ref: (stored(ref), collector.gc(0))[0])
+        assert store.get(store.put(blob(1))) is not None
+
+
+def test_what_is_looked_up_while_a_collection_chooses_is_given_back(path, monkeypatch):
+    fill(path, range(3))
+    with LocalStore(path) as store, LocalStore(path) as collector:
+        seen = []
+        remove = keeping.StoreKeeper._remove
+
+        def look_up_and_remove(keeper, places):
+            seen.append(store.lookup(key(1)))
+            remove(keeper, places)
+
+        monkeypatch.setattr(keeping.StoreKeeper, "_remove", look_up_and_remove)
+        collected = collector.gc(0)
+        assert read_all(store, seen[0])
+        assert (collected.records, collected.blobs) == (2, 2)
+
+
+def test_what_is_put_while_a_collection_throws_away_is_taken_back(path, monkeypatch):
+    fill(path, range(3))
+    with LocalStore(path) as store, LocalStore(path) as collector:
+        throw_away = collector._blobs.throw_away
+
+        def put_and_throw_away(file):
+            # The value is there, so it is not written; then it is gone.
+            store.put(blob(1))
+            throw_away(file)
+
+        monkeypatch.setattr(collector._blobs, "throw_away", put_and_throw_away)
+        collector.gc(0)
+        assert store.get(store.put(blob(1))) is not None
+        assert store.stats().blobs == 1
+
+
+def test_what_a_session_published_that_ended_meanwhile_is_kept(path, monkeypatch):
+    fill(path, range(3))
+    with LocalStore(path) as collector:
+        remove = keeping.StoreKeeper._remove
+
+        def publish_and_remove(keeper, places):
+            fill(path, [7])
+            remove(keeper, places)
+
+        monkeypatch.setattr(keeping.StoreKeeper, "_remove", publish_and_remove)
+        collector.gc(0)
+    assert found(path, [*range(3), 7]) == [7]
 
 
 def test_what_a_crash_left_behind_is_swept(path):

@@ -215,11 +215,11 @@ def test_a_store_whose_folders_were_removed_while_open_goes_on(tmp_path, store):
 FORK = """
 import os, sys
 from pathlib import Path
-from flowra.storage.address import open_store
+from flowra.storage.local.store import LocalStore
 from flowra.storage.record import Record
 from flowra.storage.refs import InlineRef
 
-store = open_store(Path(sys.argv[1]))
+store = LocalStore(Path(sys.argv[1]), index_bytes=2000)
 keys = [bytes([number]) * 32 for number in range(200)]
 def publish(keys, text):
     for key in keys:
@@ -227,6 +227,7 @@ def publish(keys, text):
             assert taken
             store.publish(Record(key, "t/N", {"out": InlineRef("bytes", text)}, preimage=bytes(200)))
 publish(keys[:50], b"parent")
+assert store._records._index is not None
 lock = store.lock(keys[60])
 lock.__enter__()
 child = os.fork()
@@ -242,7 +243,7 @@ lock.__exit__(None, None, None)
 found = store.lookup_many(keys)
 assert len(found) == 180, len(found)
 store.close()
-with open_store(Path(sys.argv[1])) as again:
+with LocalStore(Path(sys.argv[1]), index_bytes=2000) as again:
     assert again.lookup_many(keys) == found
     assert again.verify().sound
 """

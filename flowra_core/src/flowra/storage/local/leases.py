@@ -48,14 +48,15 @@ class Lease:
         self._stamped = 0.0
         self._stamp()
 
-    def touch(self, digest: bytes) -> None:
-        """Say that a key or a value is used; do so before looking whether it is there."""
-        if digest in self._touched:
+    def touch(self, *digests: bytes) -> None:
+        """Say that keys or values are used; do so before looking whether they are there."""
+        if len(digests) == 1 and digests[0] in self._touched:
             return
         if time.monotonic() - self._stamped > _RENEWAL:
             self._stamp()
-        self._append(digest)
-        self._touched.add(digest)
+        new = [digest for digest in digests if digest not in self._touched]
+        self._append(b"".join(new))
+        self._touched.update(new)
 
     def close(self) -> None:
         """End the session; the file stays, to tell the next collection what was used when."""
@@ -67,13 +68,13 @@ class Lease:
         self._stamped = time.monotonic()
         self._append(_TIME_ROW + int(time.time()).to_bytes(8, "big"))
 
-    def _append(self, row: bytes) -> None:
+    def _append(self, rows: bytes) -> None:
         try:
-            if os.write(self._descriptor, row) != len(row):
+            if os.write(self._descriptor, rows) != len(rows):
                 # Cut off by a full disk; the next row must begin where a row begins.
                 os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size // DIGEST_SIZE * DIGEST_SIZE)
         except OSError:
-            # Without room for 32 bytes nothing is protected, and what is then collected is computed again.
+            # Without room for a row nothing is protected, and what is then collected is computed again.
             return
 
 

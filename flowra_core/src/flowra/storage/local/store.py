@@ -159,8 +159,7 @@ class LocalStore(Store):
         found = {}
         self._check_open()
         with self._mutex:
-            for key in wanted:
-                self._lease.touch(key)
+            self._lease.touch(*wanted)
             self._records.read_on()
             self._records.prepare(wanted)
             for key in wanted:
