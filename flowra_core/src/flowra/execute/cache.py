@@ -12,6 +12,7 @@ from typing import Any
 from flowra.dag.key import ActionKey, InputDigest, Keyer, StaticPart, Unkeyable
 from flowra.dag.plan.logical import PlannedNode
 from flowra.dag.port import Port
+from flowra.exceptions import NodeFailedError
 from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
 from flowra.execute.policy import CachePolicy
 from flowra.execute.scheduler.state import Call
@@ -133,6 +134,11 @@ class ResultCache:
             digest = key.digest if key is not None else None
             kept = None if shared else refs
             self.journal.ended(call.name, call.node.type, digest, kept, seconds, how="ran", preimage=preimage)
+
+    def note_failure(self, name: str, error: NodeFailedError) -> None:
+        """Leave a call's failure in the journal."""
+        if self.journal is not None:
+            self.journal.failed(name, error.to_json())
 
     def _refs(self, call: Call, outputs: Mapping[str, Value] | Ended) -> dict[str, Ref] | None:
         if isinstance(outputs, Ended):

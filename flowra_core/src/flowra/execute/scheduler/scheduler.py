@@ -318,6 +318,8 @@ class Scheduler:
         release_values(error)
         with self._lock:
             self._outcome.failures[name] = error
+        if self._job.cache is not None:
+            self._job.cache.note_failure(name, error)
         self._job.reporter.failed(name, error)
         return Failed(f"{name} failed")
 
