@@ -114,4 +114,5 @@ def _python_class(python: type) -> ValueType:
 
 
 def _shown(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else repr(annotation)
+    # In Python 3.10 `tuple[int, str]` passes for a class.
+    return annotation.__name__ if isinstance(annotation, type) and get_origin(annotation) is None else repr(annotation)
