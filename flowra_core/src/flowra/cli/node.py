@@ -97,7 +97,7 @@ def show(type_id: str, as_json: bool) -> None:
         click.echo(f"\n{click.style(heading, bold=True)}")
         width = max(len(port.name) for port in ports)
         for port in ports:
-            settings = ", ".join(f"{name} {value}" for name, value in port.component.settings().items())
+            settings = ", ".join(f"{name} {_shown(value)}" for name, value in port.component.settings().items())
             facts = [str(port.value_type), *([settings] if settings else [])]
             if heading != "outputs":
                 facts.append(
@@ -108,3 +108,7 @@ def show(type_id: str, as_json: bool) -> None:
             click.echo(f"  {port.name:<{width}}  {', '.join(facts)}")
             if port.description:
                 click.echo(f"  {'':<{width}}  {port.description}")
+
+
+def _shown(setting: Any) -> str:
+    return " | ".join(map(str, setting)) if isinstance(setting, tuple) else str(setting)

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ def short(value: Any, limit: int = 60) -> str:
     name = type(value).__name__
     if value is None:
         return "nothing (null)"
+    if isinstance(value, PurePath):
+        return f"path {value}"
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{name} of shape {tuple(value.shape)} and dtype {value.dtype}"
     if isinstance(value, (str, int, float, bool, list, tuple, dict, bytes)):
