@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from flowra.plugin.loading import load_target
 from flowra.plugin.manifest import MANIFEST_NAME, manifest_data, read_manifest, write_manifest
 
 __all__ = ["manifest_changes", "manifest_of", "sync_manifest"]
+
+#: Byte code that is not this much newer than its source, in seconds, may be that of an earlier state of it.
+BYTE_CODE_DOUBT = 2.0
 
 
 def manifest_of(project: PackProject) -> dict[str, Any]:
@@ -92,8 +96,22 @@ def _described(project: PackProject, entry: NodeEntry) -> dict[str, Any]:
 @contextmanager
 def _importable(project: PackProject) -> Iterator[None]:
     """Put the source tree first on the import path."""
+    _remove_doubtful_byte_code(project.package_dir)
     sys.path.insert(0, str(project.source))
     try:
         yield
     finally:
         sys.path.remove(str(project.source))
+
+
+def _remove_doubtful_byte_code(package: Path) -> None:
+    """Remove the byte code that Python may take for that of a source which was changed right after it was compiled.
+
+    Python compares size and time, to the second: without this, a manifest could hold old nodes beside the digest of
+    the new code, and count.
+    """
+    for source in package.rglob("*.py"):
+        compiled = Path(cache_from_source(str(source)))
+        with suppress(OSError):
+            if compiled.stat().st_mtime - source.stat().st_mtime < BYTE_CODE_DOUBT:
+                compiled.unlink()
