@@ -116,7 +116,7 @@ def test_a_value_in_memory_may_be_given(catalog):
 )
 def test_only_the_targets_and_what_they_need_are_planned(graph, catalog, targets, nodes, outputs):
     plan = planned(graph, catalog, targets=targets)
-    assert list(plan.nodes) == nodes
+    assert set(plan.nodes) == set(nodes)  # which order is promised of them, another test says
     assert list(plan.outputs) == outputs
 
 
