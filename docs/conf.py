@@ -1,6 +1,11 @@
 """How Sphinx builds the documentation site."""
 
+import sys
+from pathlib import Path
+
 import flowra
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "Flowra"
 author = "The Flowra developers"
@@ -9,18 +14,18 @@ version = release = flowra.__version__
 
 extensions = [
     "myst_parser",
-    "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
+    "_generate",  # writes generated/ from the code, before pages are looked for
 ]
-exclude_patterns = ["_build"]
+# What is generated is included by pages, and is no page itself.
+exclude_patterns = ["_build", "_generate", "generated"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 
-autodoc_typehints = "description"
-autodoc_member_order = "bysource"
-napoleon_google_docstring = True
-napoleon_numpy_docstring = False
+# A signature with each parameter on its own line, where it would be wider than a page.
+python_maximum_signature_line_length = 88
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"Flowra {version}"

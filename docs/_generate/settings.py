@@ -1,0 +1,27 @@
+"""The settings, from `flowra.config`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from _generate.markdown import code, docstring, table
+from flowra.config.settings import ENVIRONMENT, Settings
+
+__all__ = ["settings"]
+
+_DEFAULTS = {"packs_disabled": "[]", "output_dir": '"flowra-output"'}
+
+
+def settings() -> str:
+    """Return the table of settings, each with its variable."""
+    about = docstring(Settings)
+    rows = [
+        (
+            code(field.name),
+            code(ENVIRONMENT[field.name]),
+            code(_DEFAULTS.get(field.name, "")) or "the user's cache folder",
+            about.about(field.name),
+        )
+        for field in fields(Settings)
+    ]
+    return table(("setting", "variable", "default", "meaning"), rows)
