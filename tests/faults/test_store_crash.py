@@ -72,7 +72,7 @@ def test_killed_at_each_step_of_a_write_nothing_partial_is_seen(tmp_path, durabi
         [sys.executable, "-c", WRITER, str(path), durability], check=True, capture_output=True, text=True
     )
     steps = max(map(int, ran.stdout.split()))
-    assert steps > 60, "the writes are no longer made of the calls that this test counts"
+    assert steps > 40, "the writes are no longer made of the calls that this test counts"
     whole = 0
     with LocalStore(path) as store:
         for number in [*range(1, steps + 2), *range(10_001, 10_000 + steps + 2)]:

@@ -188,6 +188,24 @@ def test_what_a_crash_left_behind_is_swept(path):
         assert store.stats().blobs == 1
 
 
+def test_what_a_session_writes_that_has_just_begun_is_not_swept(path, monkeypatch):
+    fill(path, [1])
+    born = []
+    read_uses = keeping.read_uses
+
+    def read_and_begin(folder, **options):
+        uses = read_uses(folder, **options)
+        if not born:
+            born.append(LocalStore(path))
+            (born[0]._folder.tmp / f"{born[0]._lease.session}-1-0").write_bytes(b"")
+        return uses
+
+    monkeypatch.setattr(keeping, "read_uses", read_and_begin)
+    with LocalStore(path) as store:
+        assert store.gc(10**9).leftovers == 0
+    born[0].close()
+
+
 def test_a_collection_that_was_interrupted_is_finished_and_loses_nothing(path):
     fill(path, range(4))
     with LocalStore(path) as store:

@@ -227,11 +227,13 @@ def publish(keys, text):
             assert taken
             store.publish(Record(key, "t/N", {"out": InlineRef("bytes", text)}, preimage=bytes(200)))
 publish(keys[:50], b"parent")
-assert store._records._index is not None
+connection = store._records._index._connection
 lock = store.lock(keys[60])
 lock.__enter__()
 child = os.fork()
 if child == 0:
+    # SQLite's files must not be used by parent and child together.
+    assert store._records._index._connection is not connection
     with store.lock(keys[60], timeout=0) as taken:
         assert not taken
     publish(keys[70:150], b"child")
