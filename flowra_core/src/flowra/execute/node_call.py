@@ -30,7 +30,7 @@ def prepared(
     """Return a call's arguments, validated; raises NodeFailedError for the ones that the node can't take."""
     try:
         # What the class's own call does, without its detour through keyword arguments.
-        made: BaseArgs = args_class.__pydantic_validator__.validate_python(dict(values))
+        made: BaseArgs = args_class.__pydantic_validator__.validate_python(values)
     except ValidationError as error:
         raise invalid_arguments(node, error, values, role) from error
     except NodeFailedError:

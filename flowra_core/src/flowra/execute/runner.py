@@ -94,7 +94,7 @@ class CallRunner:
         self._pool = pool
         self._cache = cache
         self._awaiter = awaiter
-        self._sites: dict[PlannedNode, _Site] = {}
+        self._sites: dict[PlannedNode | str, _Site] = {}
         # The contexts of calls that may run out of time.
         self._contexts: dict[Call, RunContext] = {}
 
@@ -215,7 +215,8 @@ class CallRunner:
                 if instance is not None:
                     site.slot.give(instance)
                 context.close()
-                self._contexts.pop(call, None)
+                if self._contexts:
+                    self._contexts.pop(call, None)
         return self._taken(call, key, site, args, result, began)
 
     def _speaking(self, call: Call) -> AbstractContextManager[None]:
@@ -312,7 +313,9 @@ class CallRunner:
     def _site(self, call: Call) -> _Site:
         """Return what all calls of a node share."""
         node = call.node
-        site = self._sites.get(node)
+        # Most nodes have no InitArgs of their own, and share all of this with every other of their type.
+        shared: Any = node if node.init else node.description.type
+        site = self._sites.get(shared)
         if site is None:
             try:
                 node_class = self._job.catalog.node_class(node.type)
@@ -320,7 +323,7 @@ class CallRunner:
                 raise failed(node, error, "", {}) from error
             init = prepared(node, node_class.InitArgs, node.init, "init")
             outputs = tuple((port.name, port.value_type) for port in node.description.outputs)
-            site = self._sites[node] = _Site(node_class, self._pool.slot(node_class, init), outputs)
+            site = self._sites[shared] = _Site(node_class, self._pool.slot(node_class, init), outputs)
         return site
 
     def _context(self, call: Call) -> RunContext:
@@ -332,7 +335,9 @@ class CallRunner:
     def _data(self, call: Call) -> dict[str, Any]:
         """Return a call's inputs as the node gets them: values in memory, lists without ended items."""
         return {
-            port: self._plain(value) if isinstance(value, (Held, Many)) else value
+            port: (value.data if value.data is not ABSENT else self._load(value))
+            if type(value) is Held
+            else self._plain(value)
             for port, value in call.inputs.items()
         }
 

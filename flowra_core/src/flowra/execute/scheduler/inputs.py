@@ -12,8 +12,10 @@ from flowra.execute.values import Ended, Failed, Many
 __all__ = ["add_lazy", "blocked", "calls_of"]
 
 
-def calls_of(state: NodeState, node: PlannedNode) -> tuple[list[Call], Any] | Ended | Failed:
-    """Return the calls that a node makes, and how they lie in lists; or what stands for a list that is not there.
+def calls_of(state: NodeState, node: PlannedNode) -> Call | tuple[list[Call], Any] | Ended | Failed:
+    """Return the call that a node makes; or, where it maps, its calls and how they lie in lists.
+
+    A list that is not there, since its branch ended or what gives it failed, is returned as that.
 
     Raises:
         LengthsDifferError: Lists that it maps over together differ in length.
@@ -24,7 +26,7 @@ def calls_of(state: NodeState, node: PlannedNode) -> tuple[list[Call], Any] | En
         if port not in lazy_ports:
             inputs[port] = _gathered(binding, state.scope)
     if not node.depths:
-        return [Call(state, node, 0, (), inputs)], 0
+        return Call(state, node, 0, (), inputs)
     eager_depths = {port: depth for port, depth in node.depths.items() if port not in lazy_ports}
     found = split(inputs, eager_depths)
     if isinstance(found, (Ended, Failed)):

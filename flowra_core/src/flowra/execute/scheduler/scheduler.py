@@ -108,8 +108,7 @@ class Scheduler:
             self._job.reporter.cached(name, state.node.type)
         for state in scope.values():
             if state.ended:
-                for source in (*state.eager, *state.lazy):
-                    source.takers -= 1
+                self._taken((*state.eager, *state.lazy))
         for name in self._job.known:
             if not scope[name].takers and not scope[name].keep:
                 scope[name].outputs = None
@@ -208,50 +207,51 @@ class Scheduler:
         node = state.node
         if node is None:
             return self._end_expansion(state)
-        state.began = time.perf_counter()
         try:
             found = calls_of(state, node)
         except LengthsDifferError as error:
             return self._end(state, self._fail(state.name, lengths_differ(node, error)))
+        if isinstance(found, Call):
+            return found
         if isinstance(found, (Ended, Failed)):
-            return self._end(state, self._without_value(state, state.name, found))
+            return self._end(state, self._without_value(state.name, found))
+        state.began = time.perf_counter()
         calls, state.shape = found
-        if not calls:
-            return self._end(state, None)
         state.calls_left = len(calls)
         state.results = [None] * len(calls)
-        if node.depths:
-            self._job.reporter.started(state.name, node.type)
-            with self._lock:
-                self._enqueue(list(calls[1:]))
+        self._job.reporter.started(state.name, node.type)
+        if not calls:
+            return self._end_mapped(state)
+        with self._lock:
+            self._enqueue(calls[1:])
         return calls[0]
 
     def _call(self, call: Call) -> NodeState | Call | None:
         """Make a call, and return what this thread is to do next."""
         if self._job.control.cancelled:
-            return self._settle(call, self._without_value(call.state, call.name, _CANCELLED))
+            return self._settle(call, self._without_value(call.name, _CANCELLED))
         if (block := blocked(call)) is not None:
-            return self._settle(call, self._without_value(call.state, call.name, block))
-        traits = call.node.description.traits
+            return self._settle(call, self._without_value(call.name, block))
+        description = call.node.description
         began = time.perf_counter()
         try:
-            if call.node.description.lazy_ports and not self._choose_lazy(call):
+            if description.lazy_ports and not self._choose_lazy(call):
                 return None
-            if traits.timeout is not None:
-                self._watchdog.watch(call, traits.timeout)
+            if description.traits.timeout is not None:
+                self._watchdog.watch(call, description.traits.timeout)
             result = self._runner.call(call, self._finish_later)
         except NodeCancelledError:
-            return self._settle(call, self._without_value(call.state, call.name, _CANCELLED))
+            return self._settle(call, self._without_value(call.name, _CANCELLED))
         except LengthsDifferError as error:
             return self._settle(call, self._fail(call.name, lengths_differ(call.node, error)))
         except NodeFailedError as error:
             return self._retry_or_fail(call, error)
-        self._cost[call.node.type] = time.perf_counter() - began
+        self._cost[description.type] = time.perf_counter() - began
+        if type(result) is dict:
+            return self._settle(call, result)
         if isinstance(result, Later):
             return None
-        if isinstance(result, Expanded):
-            return self._expand(call, result)
-        return self._settle(call, result)
+        return self._expand(call, result) if isinstance(result, Expanded) else self._settle(call, result)
 
     def _choose_lazy(self, call: Call) -> bool:
         """Have a call say which lazy inputs it needs; tell whether they are there already."""
@@ -274,7 +274,7 @@ class Scheduler:
         try:
             result = finish()
         except NodeCancelledError:
-            following = self._settle(call, self._without_value(call.state, call.name, _CANCELLED))
+            following = self._settle(call, self._without_value(call.name, _CANCELLED))
         except NodeFailedError as error:
             following = self._retry_or_fail(call, error)
         else:
@@ -323,9 +323,8 @@ class Scheduler:
         self._job.reporter.failed(name, error)
         return Failed(f"{name} failed")
 
-    def _without_value(self, state: NodeState, name: str, value: Ended | Failed) -> Ended | Failed:
+    def _without_value(self, name: str, value: Ended | Failed) -> Ended | Failed:
         """Note that a call is not made, and return what stands for its outputs."""
-        assert state.node is not None
         if isinstance(value, Failed):
             with self._lock:
                 self._outcome.not_run[name] = value.reason
@@ -339,8 +338,7 @@ class Scheduler:
             if call.settled:
                 return None
             call.settled = True
-            state.results[0] = result
-            return self._end(state, None)
+            return self._end(state, result)
         with self._lock:
             if call.settled:
                 return None
@@ -349,59 +347,58 @@ class Scheduler:
             state.calls_left -= 1
             if state.calls_left:
                 return self._queue.take_now()
-        return self._end(state, None)
+        return self._end_mapped(state)
 
-    def _end(self, state: NodeState, instead: Ended | Failed | None) -> NodeState | Call | None:
+    def _end_mapped(self, state: NodeState) -> NodeState | Call | None:
+        """End a node that mapped: its outputs are lists of what its calls gave."""
+        assert state.node is not None
+        ports = [port.name for port in state.node.description.outputs]
+        failures = sum(isinstance(result, Failed) for result in state.results)
+        self._job.reporter.mapped(state.name, len(state.results), failures, time.perf_counter() - state.began)
+        results = [dict.fromkeys(ports, each) if isinstance(each, (Ended, Failed)) else each for each in state.results]
+        state.results = []
+        return self._end(state, {port: gather(results, state.shape, port) for port in ports})
+
+    def _end(self, state: NodeState, result: Outputs | Ended | Failed) -> NodeState | Call | None:
         """End a node: hand its outputs on, let go what nobody takes any more, and return what to do next."""
-        outputs = self._outputs(state, instead)
-        self._report(state, outputs, instead)
+        if isinstance(result, (Ended, Failed)):
+            assert state.node is not None
+            outputs: Outputs = dict.fromkeys((port.name for port in state.node.description.outputs), result)
+        else:
+            outputs = result
         self._memory.add(outputs)
+        ready: list[NodeState | Call] = []
         with self._lock:
-            state.outputs = outputs
             state.ended = True
+            if state.takers or state.keep:
+                state.outputs = outputs
             self._ended += 1
-            state.results = []
-            ready: list[NodeState | Call] = []
             for consumer in state.consumers:
                 consumer.waiting -= 1
                 if not consumer.waiting:
                     ready.append(consumer)
-            state.consumers = []
-            for call in self._parked.pop(state, ()):
-                call.waiting -= 1
-                if not call.waiting:
-                    ready.append(call)
-            for source in (*state.eager, *state.lazy):
-                source.takers -= 1
-                if not source.takers and not source.keep:
-                    source.outputs = None
-            if not state.takers and not state.keep:
-                state.outputs = None
+            if self._parked:
+                for call in self._parked.pop(state, ()):
+                    call.waiting -= 1
+                    if not call.waiting:
+                        ready.append(call)
+            self._taken(state.eager)
+            if state.lazy:
+                self._taken(state.lazy)
             self._unfinished -= 1
             if not self._unfinished:
                 self._queue.close()
                 return None
-            return self._go_on_with(ready)
+            if not ready:
+                return None
+            return ready[0] if len(ready) == 1 else self._go_on_with(ready)
 
-    def _outputs(self, state: NodeState, instead: Ended | Failed | None) -> Outputs:
-        node = state.node
-        assert node is not None
-        ports = [port.name for port in node.description.outputs]
-        if instead is not None:
-            return dict.fromkeys(ports, instead)
-        results = [dict.fromkeys(ports, each) if isinstance(each, (Ended, Failed)) else each for each in state.results]
-        if state.shape == 0 and not node.depths:
-            only: Outputs = results[0]
-            return only
-        return {port: gather(results, state.shape, port) for port in ports}
-
-    def _report(self, state: NodeState, outputs: Outputs, instead: Ended | Failed | None) -> None:
-        """Report a mapping node as a whole: its items were reported one by one."""
-        if state.node is None or not state.node.depths or instead is not None:
-            return
-        seconds = time.perf_counter() - state.began
-        failures = sum(isinstance(result, Failed) for result in state.results)
-        self._job.reporter.mapped(state.name, len(state.results), failures, seconds)
+    def _taken(self, sources: Iterable[NodeState]) -> None:
+        """Note that one taker of these states has ended, and let go what nobody takes any more. The lock is held."""
+        for source in sources:
+            source.takers -= 1
+            if not source.takers and not source.keep:
+                source.outputs = None
 
     # ---- expansions --------------------------------------------------------------------------------------------------
 
@@ -430,12 +427,9 @@ class Scheduler:
         with self._lock:
             end.ended = True
             self._unfinished -= 1
-            for source in end.eager:
-                source.takers -= 1
-                if not source.takers:
-                    source.outputs = None
+            self._taken(end.eager)
         if failure is not None:
-            return self._settle(call, self._without_value(call.state, call.name, failure))
+            return self._settle(call, self._without_value(call.name, failure))
         return self._settle(call, self._runner.expanded(call, outputs))
 
 
