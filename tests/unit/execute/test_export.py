@@ -12,7 +12,7 @@ from flowra.execute.session.export import export_outputs
 from flowra.plugin import ValueTypeEntry, hookimpl
 from flowra.type.handler import ValueHandler
 from flowra.type.value.scalar import Anything as AnyType
-from flowra.type.value_type import AnyImage, Detections, Float, ListOf, OptionalOf, String
+from flowra.type.value_type import AnyImage, Float, ListOf, OptionalOf, String
 
 
 class TextHandler(ValueHandler):
@@ -146,7 +146,7 @@ def test_a_file_in_place_of_the_folder_is_found_out_before_anything_runs(session
 def test_a_folder_that_goes_bad_while_the_graph_runs_ends_the_run_as_failed(session, folder):
     graph, found = Graph("one"), []
     graph.add(Give)
-    with pytest.raises(RunError, match="the output give.value can't be written"):
+    with pytest.raises(RunError, match=r"the output give\.value can't be written"):
         session.run(
             graph,
             output_dir=folder,
