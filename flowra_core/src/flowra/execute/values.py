@@ -77,10 +77,3 @@ class Failed:
 
 
 Value = Held | Many | Ended | Failed
-
-
-def size_of(value: Value) -> int:
-    """Return the bytes that a value holds in memory."""
-    if isinstance(value, Held):
-        return value.size
-    return sum(map(size_of, value.items)) if isinstance(value, Many) else 0
