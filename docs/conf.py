@@ -19,7 +19,7 @@ extensions = [
 # What is generated is included by pages, and is no page itself.
 exclude_patterns = ["_build", "_generate", "generated"]
 
-myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 
 # A signature with each parameter on its own line, where it would be wider than a page.

@@ -51,7 +51,7 @@ def exit_codes() -> str:
 def _classes() -> list[type[FlowraError]]:
     found = [getattr(exceptions, name) for name in exceptions.__all__]
     errors = [cls for cls in found if isinstance(cls, type) and issubclass(cls, FlowraError)]
-    return sorted(errors, key=lambda cls: (len(cls.__mro__), cls.exit_code))
+    return sorted(errors, key=lambda cls: (cls.exit_code, len(cls.__mro__)))
 
 
 def _base(cls: type[FlowraError]) -> type | None:

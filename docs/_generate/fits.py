@@ -50,7 +50,6 @@ def constrained() -> str:
         (ListOf(Integer()), ListOf(Float())),
         (ListOf(Float()), ListOf(Image())),
         (Float(), ListOf(Float())),
-        (ListOf(Image()), Image()),
     )
     rows = []
     for source, target in pairs:

@@ -11,6 +11,8 @@ from typing import Any
 __all__ = ["Docstring", "code", "docstring", "one_line", "table"]
 
 _SECTION = re.compile(r"(Args|Attributes|Returns|Yields|Raises|Example):")
+#: Code that may be broken in a narrow column, which names may not: see `site.css`.
+_LONG_CODE = re.compile(r"`([^`]{23,})`")
 _ITEM = re.compile(r"(?P<names>\*{0,2}\w[\w., *]*): (?P<text>.*)")
 
 
@@ -96,7 +98,11 @@ def code(text: object) -> str:
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table; columns that are empty throughout are left out."""
-    cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    cells = [[_cell(str(cell)) for cell in row] for row in rows]
     kept = [column for column in range(len(heading)) if any(row[column] for row in cells)]
     lines = [[heading[column] for column in kept], ["---"] * len(kept), *([row[at] for at in kept] for row in cells)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return _LONG_CODE.sub(r"`\1`{.long}", text.replace("|", "\\|").replace("\n", " "))

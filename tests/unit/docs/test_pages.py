@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import pytest
 from fixtures.doc_blocks import DOCS, ROOT, RUNNABLE, Block, blocks_of, pages
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)\s]*)?\)")
@@ -36,7 +42,6 @@ def test_the_reader_is_told_what_to_call_a_file():
 
 
 def test_json_and_toml_can_be_read():
-    tomllib = pytest.importorskip("tomllib")
     for block in blocks("json"):
         try:
             json.loads(block.text)
