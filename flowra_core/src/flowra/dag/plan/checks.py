@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
@@ -16,6 +16,7 @@ from flowra.dag.graph import MISSING, Graph, GraphNode, InputRef, Link, structur
 from flowra.dag.graph.order import source_ids, topological_order
 from flowra.dag.graph.places import KeyPath, render_place
 from flowra.dag.graph.scope import Scope, scopes
+from flowra.dag.graph.values import links_in
 from flowra.dag.plan.interface import Interfaces, input_port
 from flowra.dag.plan.mapping import item_type, literal_depth, nested, type_fit
 from flowra.dag.port import Port
@@ -37,6 +38,13 @@ def check(graph: Graph, catalog: NodeCatalog) -> list[Problem]:
     return problems
 
 
+class _Declared(NamedTuple):
+    """Ports by their names, and those that must be given."""
+
+    by_name: dict[str, Port]
+    required: tuple[Port, ...]
+
+
 class _ScopeCheck:
     """The checks of one graph: the outermost, or a subgraph."""
 
@@ -47,13 +55,15 @@ class _ScopeCheck:
         self.inputs = {each.name: input_port(each) for each in self.graph.inputs.values()}
         # Over how many levels of lists each node maps, known once its own links were looked at.
         self.depths: dict[str, int] = {}
+        # Nodes are many and kinds of links few. Ports are told apart by their identity, which is quick; the interfaces
+        # keep them.
+        self._declared: dict[int, _Declared] = {}
+        self._fitting: dict[tuple[str, int | None, str, int], bool] = {}
 
     def problems(self) -> Iterator[Problem]:
         yield from self._graph_inputs()
-        # Sources first: what a node gives depends on whether it maps over a list. Nodes on a cycle come last.
-        ordered = dict.fromkeys([*topological_order(source_ids(self.graph)), *self.graph.nodes])
-        for node_id in ordered:
-            yield from self._node(self.graph.nodes[node_id])
+        for node in _sources_first(self.graph):
+            yield from self._node(node)
         for name, link in self.graph.outputs.items():
             yield from self._source(link, ("outputs", name))
 
@@ -81,28 +91,48 @@ class _ScopeCheck:
                 yield self._at((*path, "type"), error.what + (f": {error.why}" if error.why else ""), error.fix)
             return
         try:
-            arguments = self.interfaces.migrated(node, description)
+            init, inputs = self.interfaces.arguments(node, description)
         except PluginError as error:
             yield self._at((*path, "version"), error.what, error.fix)
             return
-        yield from self._arguments(node, arguments.init, description.init, "init", f"{node.type} init")
-        yield from self._arguments(node, arguments.inputs, description.inputs, "inputs", node.type)
+        if init or description.init:
+            yield from self._arguments(node, init, description.init, "init")
+        yield from self._arguments(node, inputs, description.inputs, "inputs")
 
     def _arguments(
-        self, node: GraphNode, given: dict[str, Any], ports: tuple[Port, ...], role: str, owner: str
+        self, node: GraphNode, given: dict[str, Any], ports: tuple[Port, ...], role: str
     ) -> Iterator[Problem]:
+        declared = self._declared.get(id(ports))
+        if declared is None:
+            required = tuple(port for port in ports if port.required)
+            declared = self._declared[id(ports)] = _Declared({port.name: port for port in ports}, required)
         path = ("nodes", node.id, role)
-        known = {port.name: port for port in ports}
         for name, value in given.items():
-            port = known.get(name)
+            port = declared.by_name.get(name)
             if port is None:
-                yield self._at((*path, name), f"{owner} has no port {name!r}", _choices(name, known))
-            else:
+                owner = node.type if role == "inputs" else f"{node.type} {role}"
+                yield self._at((*path, name), f"{owner} has no port {name!r}", _choices(name, declared.by_name))
+            elif not (isinstance(value, Link) and self._plainly_fits(value, port)):
                 yield from self._value(node, value, port, (*path, name))
-        for port in ports:
-            if port.required and port.name not in given:
+        for port in declared.required:
+            if port.name not in given:
                 wanted = port.description or f"it takes {port.value_type}"
                 yield self._at((*path, port.name), f"is missing: {wanted}", "give it a value or a link")
+
+    def _plainly_fits(self, link: Link, port: Port) -> bool:
+        """Tell whether a link is right, and no list is mapped over; if not, it is to be looked at closely."""
+        source = self.graph.nodes.get(link.node)
+        if source is None or link.node in self.depths:
+            return False
+        kind = (source.type, source.version, link.port, id(port))
+        known = self._fitting.get(kind)
+        if known is None:
+            description = self.interfaces.of(source, self.scope)
+            current = description is not None and source.version in (None, description.version)
+            given = description.output(link.port) if description is not None and current else None
+            known = given is not None and type_fit(given.value_type, port.value_type).plain
+            self._fitting[kind] = known
+        return known
 
     def _value(self, node: GraphNode, value: Any, port: Port, path: KeyPath) -> Iterator[Problem]:
         if isinstance(value, (Link, InputRef)):
@@ -167,6 +197,21 @@ class _ScopeCheck:
         if description.output(name) is None:
             known = {port.name: port for port in description.outputs}
             yield self._at(path, f"{link.node} ({node.type}) has no output {link.port!r}", _choices(link.port, known))
+
+
+def _sources_first(graph: Graph) -> Iterable[GraphNode]:
+    """Return the nodes, each after those it takes values from: what they give depends on whether they map over lists.
+
+    Nodes on a cycle come last.
+    """
+    seen: set[str] = set()
+    for node in graph.nodes.values():
+        for value in node.inputs.values():
+            if any(link.node not in seen for _, link in links_in(value)):
+                order = topological_order(source_ids(graph))
+                return [graph.nodes[each] for each in dict.fromkeys([*order, *graph.nodes])]
+        seen.add(node.id)
+    return graph.nodes.values()
 
 
 def _holds_links(value: Any) -> bool:

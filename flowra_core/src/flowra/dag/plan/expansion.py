@@ -87,7 +87,8 @@ class _Expansion:
         node = scope.graph.nodes[link.node]
         description = self.interfaces.of(node, scope)
         assert description is not None, "unknown types are refused before"
-        return NodeOutput(f"{prefix}{link.node}", self.interfaces.renamed_output(node, link.port, description))
+        port = self.interfaces.renamed_output(node, link.port, description)
+        return NodeOutput(_within(prefix, link.node), port)
 
     def _bound(self, value: Any, task: _Task) -> Any:
         """Return an input's value with links as node outputs and references as what they stand for."""
@@ -102,10 +103,13 @@ class _Expansion:
     def _plan(self, node: GraphNode, task: _Task) -> None:
         description = self.interfaces.of(node, task.scope)
         assert description is not None, "unknown types are refused before"
-        arguments = self.interfaces.migrated(node, description)
+        given_init, given = self.interfaces.arguments(node, description)
         literals: dict[str, Any] = {}
         links: dict[str, Any] = {}
-        for name, written in arguments.inputs.items():
+        for name, written in given.items():
+            if isinstance(written, Link):
+                links[name] = self.renamed(written, task.scope, task.prefix)
+                continue
             value = self._bound(written, task)
             port = description.input(name)
             assert port is not None, "unknown ports are refused before"
@@ -116,11 +120,11 @@ class _Expansion:
             else:
                 literals[name] = located(value, port.value_type, self.folder)
         init = {
-            port.name: located(arguments.init[port.name], port.value_type, self.folder)
+            port.name: located(given_init[port.name], port.value_type, self.folder)
             for port in description.init
-            if port.name in arguments.init
+            if port.name in given_init
         }
-        identity = f"{task.prefix}{node.id}"
+        identity = _within(task.prefix, node.id)
         self.nodes[identity] = PlannedNode(identity, description, init, literals, links)
 
     def resolve(self, output: NodeOutput) -> NodeOutput:
@@ -160,6 +164,11 @@ def expand(
         name: expansion.resolve(expansion.renamed(link, scope, "")) for name, link in scope.graph.outputs.items()
     }
     return expansion.nodes, outputs
+
+
+def _within(prefix: str, node_id: str) -> str:
+    # At the top the very same text: its hash is known already.
+    return prefix + node_id if prefix else node_id
 
 
 def _has_outputs(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
@@ -32,11 +33,15 @@ class Interfaces:
 
     catalog: NodeCatalog
     errors: dict[str, PluginError] = field(default_factory=dict)
+    _described: dict[str, NodeDescription] = field(default_factory=dict)
     _subgraphs: dict[int, NodeDescription] = field(default_factory=dict)
     _migrated: dict[int, Migrated | PluginError] = field(default_factory=dict)
 
     def of(self, node: GraphNode, scope: Scope) -> NodeDescription | None:
         """Return what a node looks like, or None if its type can't be had (`errors` then says why)."""
+        described = self._described.get(node.type)
+        if described is not None:
+            return described
         name = subgraph_name(node.type)
         if name is not None:
             inner = scope.find(name)
@@ -44,15 +49,23 @@ class Interfaces:
         if node.type in self.errors:
             return None
         try:
-            return self.catalog.describe(node.type)
+            described = self._described[node.type] = self.catalog.describe(node.type)
         except PluginError as error:
             self.errors[node.type] = error
-            return None
+        return described
 
-    def migrated(self, node: GraphNode, description: NodeDescription) -> Migrated:
-        """Return a node's arguments as its installed version takes them; raises PluginError where that can't be."""
+    def arguments(self, node: GraphNode, description: NodeDescription) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return a node's `InitArgs` and inputs as its installed version takes them.
+
+        Raises:
+            PluginError: The graph is newer than the installed pack, or there is no way from the graph's version.
+        """
         if node.version is None or node.version == description.version:
-            return migrated(node, description, self.catalog)
+            return node.init, node.inputs
+        found = self._migration(node, description)
+        return found.init, found.inputs
+
+    def _migration(self, node: GraphNode, description: NodeDescription) -> Migrated:
         known = self._migrated.get(id(node))
         if known is None:
             try:
@@ -77,7 +90,7 @@ class Interfaces:
         if node.version is None or node.version == description.version:
             return port
         try:
-            return self.migrated(node, description).outputs.get(port, port)
+            return self._migration(node, description).outputs.get(port, port)
         except PluginError:
             return port
 

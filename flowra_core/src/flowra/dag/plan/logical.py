@@ -70,10 +70,15 @@ class PlannedNode:
         """The node's type id."""
         return self.description.type
 
-    def sources(self) -> Iterator[NodeOutput]:
-        """Yield each output that the node takes, in the order of its ports."""
+    def sources(self) -> list[NodeOutput]:
+        """Return each output that the node takes, in the order of its ports."""
+        found: list[NodeOutput] = []
         for binding in self.links.values():
-            yield from outputs_in(binding)
+            if type(binding) is NodeOutput:
+                found.append(binding)
+            else:
+                found.extend(outputs_in(binding))
+        return found
 
     def __str__(self) -> str:
         parts = [f"{port} ← {_shown(binding)}" for port, binding in self.links.items()]

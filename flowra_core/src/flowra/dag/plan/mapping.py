@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
 from flowra.dag.port import Port
@@ -26,7 +26,24 @@ __all__ = ["item_type", "literal_depth", "nested", "type_fit", "typed"]
 MAX_DEPTH = 8
 
 
-def type_fit(source: ValueType, target: ValueType) -> tuple[Fit, int]:
+class TypeFit(NamedTuple):
+    """How a source fits a port.
+
+    Attributes:
+        fit: How one item does.
+        depth: Over how many levels of lists the node has to map for it.
+    """
+
+    fit: Fit
+    depth: int
+
+    @property
+    def plain(self) -> bool:
+        """Whether it fits as it is."""
+        return not self.depth and self.fit.kind != "refused"
+
+
+def type_fit(source: ValueType, target: ValueType) -> TypeFit:
     """Return how a source fits a port, and over how many levels of lists the node has to map for it."""
     first = found = fit(source, target)
     depth = 0
@@ -34,7 +51,7 @@ def type_fit(source: ValueType, target: ValueType) -> tuple[Fit, int]:
         source = source.item
         depth += 1
         found = fit(source, target)
-    return (first, 0) if found.kind == "refused" else (found, depth)
+    return TypeFit(first, 0) if found.kind == "refused" else TypeFit(found, depth)
 
 
 def literal_depth(value: Any, port: Port) -> tuple[str | None, int]:
@@ -76,14 +93,16 @@ def typed(nodes: Mapping[str, PlannedNode]) -> tuple[dict[str, PlannedNode], lis
         nodes: The nodes without subgraphs, in topological order. What can be seen within one graph was checked before;
             here the lists that run through the inputs of subgraphs show.
     """
-    typing = _Typing()
     found: dict[str, PlannedNode] = {}
+    typing = _Typing(found)
     problems: list[Problem] = []
     for node in nodes.values():
         depths: dict[str, int] = {}
         for port, binding in node.links.items():
-            place = f"nodes.{node.id}.inputs.{port}"
-            problem, depth = typing.binding_depth(binding, _input(node, port).value_type, place)
+            target = _input(node, port)
+            if type(binding) is NodeOutput and typing.plainly_fits(binding, target):
+                continue
+            problem, depth = typing.binding_depth(binding, target.value_type, f"nodes.{node.id}.inputs.{port}")
             problems += problem
             if depth:
                 depths[port] = depth
@@ -95,7 +114,6 @@ def typed(nodes: Mapping[str, PlannedNode]) -> tuple[dict[str, PlannedNode], lis
                 depths[port] = depth
         planned = dataclasses.replace(node, depths=depths) if depths else node
         found[node.id] = planned
-        typing.add(planned)
     return found, problems
 
 
@@ -106,18 +124,37 @@ def _input(node: PlannedNode, name: str) -> Port:
 
 
 class _Typing:
-    """The types of the outputs of the nodes so far."""
+    """The types of the outputs of the nodes so far.
 
-    def __init__(self) -> None:
-        self._types: dict[NodeOutput, ValueType] = {}
+    Args:
+        nodes: Those nodes, by id.
+    """
 
-    def add(self, node: PlannedNode) -> None:
-        for port in node.description.outputs:
-            self._types[NodeOutput(node.id, port.name)] = nested(port.value_type, node.map_depth)
+    def __init__(self, nodes: Mapping[str, PlannedNode]) -> None:
+        self._nodes = nodes
+        # Links are many and their kinds few; descriptions and ports are told apart by their identity, which is quick.
+        self._fitting: dict[tuple[int, str, int], bool] = {}
+
+    def plainly_fits(self, output: NodeOutput, target: Port) -> bool:
+        """Tell whether an output fits a port, and no list is mapped over."""
+        source = self._nodes[output.node]
+        if source.depths:
+            return False
+        kind = (id(source.description), output.port, id(target))
+        known = self._fitting.get(kind)
+        if known is None:
+            known = self._fitting[kind] = type_fit(self._type(output), target.value_type).plain
+        return known
+
+    def _type(self, output: NodeOutput) -> ValueType:
+        source = self._nodes[output.node]
+        port = source.description.output(output.port)
+        assert port is not None, "links to outputs that are not there were refused before"
+        return nested(port.value_type, source.map_depth)
 
     def binding_depth(self, binding: Any, target: ValueType, place: str) -> tuple[list[Problem], int]:
         if isinstance(binding, NodeOutput):
-            source = self._types[binding]
+            source = self._type(binding)
             found, depth = type_fit(source, target)
             if found.kind == "refused":
                 return [Problem(place, f"{binding} gives {source}, and it takes {target}: {found.why}")], 0

@@ -29,21 +29,28 @@ def merged(nodes: Mapping[str, PlannedNode], keep: frozenset[str]) -> tuple[dict
     seen: dict[Any, str] = {}
     taken = {output.node for node in nodes.values() for output in node.sources()}
     for node in nodes.values():
-        links = node.links
         if instead and any(output.node in instead for output in node.sources()):
-            links = {port: _renamed(binding, instead) for port, binding in links.items()}
+            links = {port: _renamed(binding, instead) for port, binding in node.links.items()}
             node = dataclasses.replace(node, links=links)  # noqa: PLW2901  the same node, with its sources' new names
         traits = node.description.traits
         if node.id in keep or node.id not in taken or not traits.cacheable or not _is_plain(node):
             kept[node.id] = node
             continue
-        signature = (node.type, repr(sorted(links.items())), repr(sorted(node.literals.items())), repr(node.init))
-        first = seen.setdefault(signature, node.id)
+        first = seen.setdefault(_signature(node), node.id)
         if first == node.id:
             kept[node.id] = node
         else:
             instead[node.id] = first
     return kept, instead
+
+
+def _signature(node: PlannedNode) -> tuple[Any, ...]:
+    """Return what two nodes have in common that do the same."""
+    links: Any = tuple(sorted(node.links.items()))
+    if any(type(binding) is not NodeOutput for _, binding in links):
+        links = repr(links)  # as text, since 1, 1.0 and True would be equal
+    literals = repr(sorted(node.literals.items())) if node.literals else ""
+    return node.type, links, literals, repr(node.init) if node.init else ""
 
 
 def _is_plain(node: PlannedNode) -> bool:

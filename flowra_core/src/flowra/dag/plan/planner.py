@@ -120,6 +120,14 @@ def _needed(nodes: Mapping[str, PlannedNode], asked: list[str]) -> set[str]:
 
 def _in_order(nodes: Mapping[str, PlannedNode], wanted: set[str]) -> dict[str, PlannedNode]:
     """Return the wanted nodes so that each comes after those it takes values from, otherwise as the graph has them."""
+    ordered: dict[str, PlannedNode] = {}
+    for node in nodes.values():
+        if node.id in wanted:
+            if any(source.node not in ordered for source in node.sources()):
+                break
+            ordered[node.id] = node
+    else:
+        return ordered
     sources = {node: dict.fromkeys(source.node for source in nodes[node].sources()) for node in nodes if node in wanted}
     return {node: nodes[node] for node in topological_order(sources)}
 
