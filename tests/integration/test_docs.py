@@ -67,6 +67,9 @@ class Reader:
             "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "COLUMNS": "100",
             "NO_COLOR": "1",
+            # What one page leaves in the cache, and among the runs, is not there for the next.
+            "FLOWRA_CACHE_DIR": str(folder / "flowra-cache"),
+            "FLOWRA_STORE": str(folder / "flowra-cache" / "store"),
             # Nothing is fetched: what a reader's pip would fetch is in the environment already.
             "PIP_NO_INDEX": "1",
             "PIP_NO_BUILD_ISOLATION": "0",
