@@ -39,8 +39,3 @@ def located_error(error: GraphInvalidError, reading: Reading) -> GraphInvalidErr
     return GraphInvalidError(
         error.what, located_problems(error.problems, reading), where=error.where or reading.where, fix=error.fix
     )
-
-
-def name_of(graph: Graph, path: Path) -> str:
-    """Return what to call a graph: its name, or its file's."""
-    return graph.name or path.stem
