@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from flowra.dag.graph import Graph, Reading, read_graph_file
+from flowra.dag.graph import Reading, read_graph_file
 from flowra.dag.graph.locator import lines_of
 from flowra.dag.graph.places import parse_place
 from flowra.exceptions import GraphInvalidError, Problem
