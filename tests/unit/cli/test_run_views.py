@@ -9,12 +9,13 @@ import re
 import struct
 import subprocess
 import zlib
+from types import SimpleNamespace
 
 import pytest
 
 from flowra.cli.run_view.plain import PlainView
 from flowra.cli.run_view.terminal import TerminalView
-from flowra.cli.run_view.view import duration
+from flowra.cli.run_view.view import duration, outputs_in_words
 from flowra.exceptions import NodeFailedError
 from flowra.execute.session import events
 
@@ -200,3 +201,20 @@ def _read(descriptor):
         return os.read(descriptor, 65536)
     except OSError:  # Linux: the other side was closed
         return b""
+
+
+def test_files_of_an_output_are_told_by_their_folder_and_long_values_are_cut(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "faces": {"files": [str(tmp_path / "out" / "faces" / f"{number}.png") for number in (1, 2)]},
+        "none": {"files": []},
+        "picture": {"file": str(tmp_path / "out" / "picture.png")},
+        "words": {"value": "x" * 500},
+    }
+    run = SimpleNamespace(files=files, plan=SimpleNamespace(outputs={}))
+    assert outputs_in_words(run) == [
+        "  faces    2 files in out/faces",
+        "  none     0 files",
+        "  picture  out/picture.png",
+        '  words    "' + "x" * 98 + "… (whole in outputs.json)",
+    ]
