@@ -115,21 +115,19 @@ class LiteralDigests:
         if isinstance(value_type, ListOf) and isinstance(value, (list, tuple)):
             return _listed([self._typed(value_type.item, item) for item in value])
         if isinstance(value_type, UnionOf):
-            value_type = _member(value_type, value)
+            return self._typed(_member(value_type, value), value)
         if isinstance(value_type, MediaType):
             return self._media(value_type, value)
         if isinstance(value_type, (File, Folder)) or isinstance(value, PurePath):
             return self._path(value_type, value)
         if value_type.reads_files and isinstance(value, str):
             return self._path(value_type, value)
-        if isinstance(value_type, (ListOf, UnionOf)):
+        if isinstance(value_type, ListOf):
             raise _NoDigestError(f"expected {value_type}, got {short(value)}")
         return self._plain(value)
 
     def _plain(self, value: Any) -> InputDigest:
-        if type(value) not in _SCALARS:
-            value = structured(value, self._path_contents)
-        content = canonical.encode(value)
+        content = canonical.encode(value if type(value) in _SCALARS else structured(value, self._path_contents))
         # As the store names it, so that a literal and the same value from a node are the same to a key.
         digest = digest_of(canonical.CODEC, content)
         if len(content) <= _SHOWN_BYTES and b'{"$' not in content and _is_json(content):

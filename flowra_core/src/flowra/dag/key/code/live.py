@@ -66,17 +66,16 @@ class _LiveCode:
             self._add_value(label, value)
 
     def _add_definition(self, label: str, value: type | FunctionType) -> None:
-        if not self._lies_in_file(value):
-            if self._finder.modules.is_own(value.__module__, "__main__"):
-                for name, part in _parts_of(value, label):
-                    self.add(name, part)
-                if isinstance(value, FunctionType):
-                    self._add_function(value)
+        if not self._finder.modules.is_own(value.__module__, "__main__"):
             return
-        self._add_module(value.__module__)
-        if "<locals>" in value.__qualname__:
+        in_file = self._lies_in_file(value)
+        if in_file:
+            self._add_module(value.__module__)
+        if not in_file or "<locals>" in value.__qualname__:
             for name, part in _parts_of(value, label):
                 self.add(name, part)
+        if not in_file and isinstance(value, FunctionType):
+            self._add_function(value)
 
     def _lies_in_file(self, value: type | FunctionType) -> bool:
         file = getattr(sys.modules.get(value.__module__), "__file__", None)
