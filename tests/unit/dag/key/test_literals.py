@@ -11,7 +11,7 @@ import pytest
 from fixtures.keyed_packs import file_digest
 from pydantic import BaseModel
 
-from flowra.dag.key.literals import LiteralDigests
+from flowra.dag.key.literals import LiteralDigests, holds_paths
 from flowra.dag.key.parts import InputDigest, Unkeyable
 from flowra.dag.port import Port
 from flowra.storage.codec import canonical, npy
@@ -272,3 +272,18 @@ def test_people_are_shown_the_value_or_what_it_is(literals, value_type, value, s
     if "value" not in shown:
         assert len(bytes.fromhex(found.pop("digest"))) == 32
     assert found == shown
+
+
+@pytest.mark.parametrize(
+    ("value_type", "does"),
+    [(File, True), (ListOf(File()), True), (OptionalOf(Folder()), True), (UnionOf((String(), File())), True)]
+    + [(String, False), (AnyImage, False), (ListOf(AnyImage()), False), (object, False)],
+)
+def test_it_is_known_of_a_type_whether_its_values_are_paths(value_type, does):
+    assert holds_paths(value_type_of(value_type)) is does
+
+
+def test_ports_that_come_and_go_are_not_kept(literals):
+    for number in range(3_000):
+        assert isinstance(literals.of(port(Float), number), InputDigest)
+    assert len(literals._validators) <= 1_000

@@ -2,6 +2,7 @@
 
 from flowra.dag.key.explain import differences
 from flowra.dag.key.keyer import Keyer
+from flowra.dag.key.literals import holds_paths
 from flowra.dag.key.parts import KEY_FORMAT, ActionKey, InputDigest, StaticPart, Unkeyable
 
-__all__ = ["KEY_FORMAT", "ActionKey", "InputDigest", "Keyer", "StaticPart", "Unkeyable", "differences"]
+__all__ = ["KEY_FORMAT", "ActionKey", "InputDigest", "Keyer", "StaticPart", "Unkeyable", "differences", "holds_paths"]

@@ -24,13 +24,14 @@ from flowra.type.value.scalar import Anything, File, Folder, is_url
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
-__all__ = ["LiteralDigests", "is_plain"]
+__all__ = ["LiteralDigests", "holds_paths", "is_plain"]
 
 #: Plain values up to so many bytes are shown as they are; lists of up to so many items item by item.
 _SHOWN_BYTES = 200
 _SHOWN_ITEMS = 20
-#: Scalars that are remembered, and the longest text among them.
+#: How many digests are remembered, and of how many ports, and the longest text among the values.
 _REMEMBERED = 10_000
+_REMEMBERED_PORTS = 1_000
 _REMEMBERED_TEXT = 200
 
 
@@ -76,6 +77,8 @@ class LiteralDigests:
             found = self._of(port, value)
             if isinstance(found, Unkeyable):
                 return found
+            if len(self._large) >= _REMEMBERED:
+                self._large.clear()
             # With the value, lest another get its place in memory.
             large = self._large[id(port), id(value)] = (port, value, found)
         return large[2]
@@ -100,6 +103,8 @@ class LiteralDigests:
 
         known = self._validators.get(id(port))
         if known is None:
+            if len(self._validators) >= _REMEMBERED_PORTS:
+                self._validators.clear()
             validator = SchemaValidator(port.component.core_schema(port.value_type))
             known = self._validators[id(port)] = (port, validator)
         try:
@@ -221,6 +226,15 @@ def is_plain(value_type: ValueType) -> bool:
     if isinstance(value_type, UnionOf):
         return all(map(is_plain, value_type.items))
     return not isinstance(value_type, (MediaType, File, Folder, Anything)) and not value_type.reads_files
+
+
+def holds_paths(value_type: ValueType) -> bool:
+    """Tell whether values of a type are paths, or lists of them: then a linked value counts by what lies there too."""
+    if isinstance(value_type, (OptionalOf, ListOf)):
+        return holds_paths(value_type.item)
+    if isinstance(value_type, UnionOf):
+        return any(map(holds_paths, value_type.items))
+    return isinstance(value_type, (File, Folder))
 
 
 def _member(union: UnionOf, value: Any) -> ValueType:
