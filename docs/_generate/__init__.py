@@ -28,6 +28,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors.md": errors.hierarchy,
     "exit-codes.md": errors.exit_codes,
     "events.md": events.events,
+    "event-fields.md": events.event_fields,
     "settings.md": settings.settings,
     "node-body.md": nodes.body,
     "image-nodes.md": nodes.image_nodes,
