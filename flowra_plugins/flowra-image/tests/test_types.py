@@ -117,7 +117,7 @@ def test_pictures_are_identified_summarized_exported_and_shrunk(photo, tmp_path)
     coffee = IMAGES.coerce(photo("coffee"), AnyImage())
     named = IMAGES.to_json(coffee)
     assert named == {"dtype": "uint8", "shape": [400, 600, 3], "sha256": hashlib.sha256(coffee.tobytes()).hexdigest()}
-    assert IMAGES.summarize(coffee) == f"600×400 RGB uint8, {coffee.min()}..{coffee.max()}"
+    assert IMAGES.summarize(coffee) == "600×400 RGB uint8, ≈ 0..255"
     path = IMAGES.export(coffee, tmp_path / "v1.2")
     assert path.name == "v1.2.png"
     assert np.array_equal(load(path), coffee)

@@ -11,13 +11,13 @@ __all__ = ["command"]
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    r"""Print the script that completes flowra's commands and options in SHELL.
+    """Print the script that completes flowra's commands and options in SHELL.
 
     \b
     bash:  eval "$(flowra completion bash)"           in ~/.bashrc
     zsh:   eval "$(flowra completion zsh)"            in ~/.zshrc
     fish:  flowra completion fish > ~/.config/fish/completions/flowra.fish
-    """
+    """  # noqa: D301  click reads \b as an escape
     from flowra.cli.main import cli
 
     completion_class = get_completion_class(shell)

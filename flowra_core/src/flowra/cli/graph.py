@@ -117,12 +117,12 @@ def _show_problems(path: Path, problems: Sequence[Problem]) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print inputs, nodes, links and outputs as JSON.")
 def show(path: Path, form: str | None, output: Path | None, as_json: bool) -> None:
-    r"""Draw the graph in the file GRAPH: in the terminal, or as Mermaid, DOT or SVG. No pack has to be installed.
+    """Draw the graph in the file GRAPH: in the terminal, or as Mermaid, DOT or SVG. No pack has to be installed.
 
     \b
     flowra graph show faces.json
     flowra graph show faces.json -o faces.svg
-    """
+    """  # noqa: D301  click reads \b as an escape
     from flowra.cli.graph_file import read
 
     graph = read(path).graph

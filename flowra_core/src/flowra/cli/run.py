@@ -66,7 +66,7 @@ def command(
     as_json: bool,
     verbose: bool,
 ) -> int:
-    r"""Run the graph in the file GRAPH.
+    """Run the graph in the file GRAPH.
 
     \b
     flowra run faces.json
@@ -74,7 +74,7 @@ def command(
     flowra run --resume last
 
     With --resume the graph and its inputs are those of the earlier run, unless others are given.
-    """
+    """  # noqa: D301  click reads \b as an escape
     from flowra.cli.plan import show_plan
     from flowra.cli.run_view import view_for
     from flowra.execute.control import RunControl

@@ -36,7 +36,12 @@ def parse_value(text: str, port: Port) -> Any:
         pass
     else:
         readings.insert(1 if _prefers_text(port.value_type) else 0, as_json)
-    return next((value for value in readings if port.reason_against(value) is None), text)
+    # What is of the right type and only beyond a limit is read as that, so that the limit is what is complained of.
+    for reason_against in (port.reason_against, port.value_type.accepts_literal):
+        for value in readings:
+            if reason_against(value) is None:
+                return value
+    return text
 
 
 def _prefers_text(value_type: ValueType) -> bool:

@@ -112,7 +112,7 @@ def timed_out(node: PlannedNode, limit: float) -> NodeFailedError:
         type=node.type,
         where=node.type,
         why="its timeout was reached; the code may still run, since a thread can't be stopped from outside",
-        fix="give it more time, have its loops call context.check_cancelled(), or run it with isolation = 'process'",
+        fix="give it more time (timeout in the class body), and have its loops call context.check_cancelled()",
     )
     error.__cause__ = TimeoutError(f"longer than {limit:g} s")
     return error

@@ -134,7 +134,7 @@ def test_the_type_of_a_subgraph_s_output_is_seen_through_it(graph, catalog):
     graph.add("pix/Chain", number=Link("o", "out"))
     graph.add("pix/Chain", id="c", number=Link("o", "inn"))
     assert found(graph, catalog) == [
-        "nodes.chain.inputs.number: o.out gives AnyImage, and number takes Float: Float takes no AnyImage",
+        "nodes.chain.inputs.number: o.out gives AnyImage, and number takes Float",
         "nodes.c.inputs.number: o (graph/outer) has no output 'inn' (it has out)",
     ]
 

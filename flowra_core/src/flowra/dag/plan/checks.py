@@ -18,7 +18,7 @@ from flowra.dag.graph.places import KeyPath, render_place
 from flowra.dag.graph.scope import Scope, scopes
 from flowra.dag.graph.values import links_in
 from flowra.dag.plan.interface import Interfaces, input_port
-from flowra.dag.plan.mapping import item_type, literal_depth, nested, type_fit
+from flowra.dag.plan.mapping import item_type, literal_depth, nested, refusal, type_fit
 from flowra.dag.port import Port
 from flowra.exceptions import PluginError, Problem
 from flowra.type.component_type import inner_type
@@ -182,7 +182,7 @@ class _ScopeCheck:
         fitted, levels = type_fit(source, target)
         self._maps(node, levels + depth)
         if fitted.kind == "refused":
-            yield self._at(path, f"{giver} gives {source}, and {port} takes {target}: {fitted.why}")
+            yield self._at(path, refusal(giver, source, port, target, fitted))
 
     def _maps(self, node: GraphNode, depth: int) -> None:
         if depth:

@@ -20,7 +20,7 @@ from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf, UnionOf
 from flowra.type.value.scalar import JSON, Anything
 
-__all__ = ["item_type", "literal_depth", "nested", "type_fit", "typed"]
+__all__ = ["item_type", "literal_depth", "nested", "refusal", "type_fit", "typed"]
 
 #: Lists inside lists beyond this are a mistake, not a wish.
 MAX_DEPTH = 8
@@ -52,6 +52,12 @@ def type_fit(source: ValueType, target: ValueType) -> TypeFit:
         depth += 1
         found = fit(source, target)
     return TypeFit(first, 0) if found.kind == "refused" else TypeFit(found, depth)
+
+
+def refusal(giver: str, source: ValueType, port: str, target: ValueType, found: Fit) -> str:
+    """Return in words why what one gives can't go where another takes, naming both."""
+    said = f"{giver} gives {source}, and {port} takes {target}"
+    return said if found.why == f"{target} takes no {source}" else f"{said}: {found.why}"
 
 
 def literal_depth(value: Any, port: Port) -> tuple[str | None, int]:
@@ -86,12 +92,14 @@ def nested(value_type: ValueType, depth: int) -> ValueType:
     return value_type
 
 
-def typed(nodes: Mapping[str, PlannedNode]) -> tuple[dict[str, PlannedNode], list[Problem]]:
+def typed(nodes: Mapping[str, PlannedNode], *, as_written: bool) -> tuple[dict[str, PlannedNode], list[Problem]]:
     """Return planned nodes with the levels over which each port maps, and what does not fit.
 
     Args:
         nodes: The nodes without subgraphs, in topological order. What can be seen within one graph was checked before;
             here the lists that run through the inputs of subgraphs show.
+        as_written: Whether each literal stands in the node that takes it, where it was checked; otherwise some come
+            through the inputs of the graph or of a subgraph.
     """
     found: dict[str, PlannedNode] = {}
     typing = _Typing(found)
@@ -107,6 +115,8 @@ def typed(nodes: Mapping[str, PlannedNode]) -> tuple[dict[str, PlannedNode], lis
             if depth:
                 depths[port] = depth
         for port, literal in node.literals.items():
+            if as_written and not isinstance(literal, list):
+                continue
             reason, depth = literal_depth(literal, _input(node, port))
             if reason:  # what stands in the node was checked before; what a graph input gives shows here
                 problems.append(Problem(f"nodes.{node.id}.inputs.{port}", reason))
@@ -157,7 +167,7 @@ class _Typing:
             source = self._type(binding)
             found, depth = type_fit(source, target)
             if found.kind == "refused":
-                return [Problem(place, f"{binding} gives {source}, and it takes {target}: {found.why}")], 0
+                return [Problem(place, refusal(str(binding), source, "it", target, found))], 0
             return [], depth
         item = item_type(target)
         inner = [self.binding_depth(each, target if item is None else item, place) for each in _items(binding)]

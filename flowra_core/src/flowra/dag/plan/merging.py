@@ -54,7 +54,9 @@ def _signature(node: PlannedNode) -> tuple[Any, ...]:
 
 
 def _is_plain(node: PlannedNode) -> bool:
-    return all(map(_plain, (*node.literals.values(), *node.init.values(), *node.links.values())))
+    # A link alone is plain; they are by far the most.
+    links = (binding for binding in node.links.values() if type(binding) is not NodeOutput)
+    return all(map(_plain, (*node.literals.values(), *node.init.values(), *links)))
 
 
 def _plain(value: Any) -> bool:

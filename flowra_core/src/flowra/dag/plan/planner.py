@@ -52,7 +52,7 @@ def plan_graph(
     nodes, outputs = expand(Scope(graph, (), None), Interfaces(catalog), folder, given)
     asked = _asked(nodes, list(targets))
     wanted = _needed(nodes, asked) if asked else set(nodes)
-    ordered, problems = typed(_in_order(nodes, wanted))
+    ordered, problems = typed(_in_order(nodes, wanted), as_written=not (graph.inputs or graph.subgraphs))
     if problems:
         raise _invalid(graph, problems)
     single, instead = merged(ordered, frozenset(asked))

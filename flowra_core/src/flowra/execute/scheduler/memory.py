@@ -38,12 +38,23 @@ class MemoryBudget:
             elif isinstance(value, Held) and (size := value.size):
                 with self._lock:
                     key = id(value)
+                    self._forget(key)
                     self._held[key] = (weakref.ref(value, partial(self._forget, key)), size)
                     self._bytes += size
         while self._bytes > self._most and self._spill_oldest():
             pass
 
-    def _forget(self, key: int, _: weakref.ref[Held]) -> None:
+    def drop(self, outputs: Mapping[str, Value]) -> None:
+        """Forget the data of values that lie in the store, since nobody takes them any more."""
+        for value in outputs.values():
+            if isinstance(value, Many):
+                self.drop({str(index): item for index, item in enumerate(value.items)})
+            elif isinstance(value, Held) and value.ref is not None:
+                with self._lock:
+                    self._forget(id(value))
+                value.data = ABSENT
+
+    def _forget(self, key: int, _: weakref.ref[Held] | None = None) -> None:
         found = self._held.pop(key, None)
         if found is not None:
             self._bytes -= found[1]

@@ -20,13 +20,17 @@ PATIENCE = (0.002, 0.05)
 class ReadyQueue(Generic[T]):
     """Last in, first out: what became ready last has its inputs at hand, and running it first lets them go.
 
+    Args:
+        hurried: Tells whether what is to be ready after a while is to be taken at once: the run was cancelled.
+
     Attributes:
         lock: Guards the queue, and whatever else its owner wants guarded with it.
         idle: How many threads wait.
         closed: Whether everything has ended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hurried: Callable[[], bool]) -> None:
+        self._hurried = hurried
         self.lock = threading.Lock()
         self._changed = threading.Condition(self.lock)
         self._ready: list[T] = []
@@ -48,15 +52,16 @@ class ReadyQueue(Generic[T]):
             heapq.heappush(self._delayed, (time.monotonic() + seconds, next(self._order), unit))
             self._changed.notify()
 
-    def take(self, willing: Callable[[T], bool] | None = None) -> T | None:
+    def take(self, willing: Callable[[T], bool] | None = None, leave: Callable[[], bool] | None = None) -> T | None:
         """Return what is to be run next, waiting for it; None once the queue is closed.
 
         Args:
             willing: Whether the thread wants a unit; asked again when it has slept for a while. None for any.
+            leave: Whether the thread is to do something else; it then gets None.
         """
         patience = PATIENCE[0]
         with self.lock:
-            while not self.closed:
+            while not self.closed and not (leave is not None and leave()):
                 self._move_due()
                 if self._ready and (willing is None or willing(self._ready[-1])):
                     return self._ready.pop()
@@ -76,6 +81,10 @@ class ReadyQueue(Generic[T]):
         """Wake one thread that waits. The lock is held by the caller."""
         self._changed.notify()
 
+    def wake_all(self) -> None:
+        """Wake every thread that waits. The lock is held by the caller."""
+        self._changed.notify_all()
+
     def take_now(self) -> T | None:
         """Return what is to be run next if there is something. The lock is held by the caller."""
         return self._ready.pop() if self._ready else None
@@ -94,7 +103,7 @@ class ReadyQueue(Generic[T]):
 
     def _move_due(self) -> None:
         now = time.monotonic()
-        while self._delayed and self._delayed[0][0] <= now:
+        while self._delayed and (self._delayed[0][0] <= now or self._hurried()):
             self._ready.append(heapq.heappop(self._delayed)[2])
 
     def _wait(self, patience: float) -> float:

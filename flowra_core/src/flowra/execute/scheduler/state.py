@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode, outputs_in
 from flowra.execute.values import Value
 
 __all__ = ["Call", "NodeState", "Scope", "scope_of"]
+
+_claiming = threading.Lock()
 
 #: The states of the nodes of one plan, by the node's id in it.
 Scope = dict[str, "NodeState"]
@@ -80,7 +83,8 @@ class Call:
         attempt: Which try it is, from 0.
         needed: The lazy inputs that it asked for; None before it was asked.
         waiting: How many states behind its lazy inputs it waits for.
-        settled: Whether its end was taken note of: a call that ran out of time may come back later.
+        tries_over: How many of its tries have come to an end; counted only where they may run out of time.
+        finish: Gives the result of a try that was awaited, or raises what it raised; None before.
     """
 
     state: NodeState
@@ -91,7 +95,23 @@ class Call:
     attempt: int = 0
     needed: frozenset[str] | None = None
     waiting: int = 0
-    settled: bool = False
+    tries_over: int = 0
+    finish: Callable[[], Any] | None = None
+
+    def claim(self, attempt: int) -> bool:
+        """Take note that a try has come to its end, and tell whether it is the first end that it comes to.
+
+        A try that ran out of time comes to a second one when its code returns after all.
+        """
+        with _claiming:
+            if self.tries_over > attempt:
+                return False
+            self.tries_over = attempt + 1
+            return True
+
+    def again(self, inputs: dict[str, Any]) -> Call:
+        """Return the same call, as if it had not been made yet."""
+        return replace(self, inputs=inputs, attempt=0, tries_over=0, finish=None)
 
     @property
     def name(self) -> str:

@@ -48,5 +48,5 @@ class Watchdog:
                 if self._closed:
                     return
                 _, _, call, attempt = heapq.heappop(self._deadlines)
-            if not call.settled and call.attempt == attempt:
+            if call.claim(attempt):
                 self._expired(call)

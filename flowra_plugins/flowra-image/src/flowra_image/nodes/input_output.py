@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,6 +53,11 @@ class Load(Node):
         """What was read."""
 
         image: Annotated[AnyImage, Placeholder(description=_PICTURE)]
+
+    @classmethod
+    def fingerprint(cls, args: InputArgs) -> str | None:
+        """Return None for a file, which counts by its contents, and a new text for an address: what is there may change."""
+        return secrets.token_hex(16) if isinstance(args.path, str) else None
 
     def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
         """Read the file, or fetch it first."""
@@ -124,6 +130,9 @@ class Save(Node):
 
         path: Annotated[Path, FilePicker(description="The file that was written")]
 
+    # The file is what it is run for: a result of an earlier run would leave it out.
+    effects = True
+
     def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
         """Write the file."""
         path = save(
@@ -151,6 +160,9 @@ class Show(Node):
         """The same picture."""
 
         image: Annotated[AnyImage, Placeholder(description="The picture as it came")]
+
+    # Whoever runs a graph again wants to see the picture again.
+    effects = True
 
     def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
         """Hand the picture to the run's watchers."""

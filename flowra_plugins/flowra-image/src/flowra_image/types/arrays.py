@@ -4,15 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+from flowra.storage.codec import npy
+from flowra.storage.codec.encoded import Buffer
+from flowra.type.handler import ValueHandler
+from flowra.type.value_type import ValueType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["as_array", "ending", "identity", "locked", "range_of", "shape_of", "write_npy"]
+__all__ = ["ArrayHandler", "as_array", "ending", "identity", "locked", "range_of", "shape_of", "write_npy"]
+
+
+#: Beyond this many elements only a sample is looked at for a summary: it must cost nothing beside the work itself.
+_SAMPLE = 100_000
+
+T = TypeVar("T")
+
+
+class ArrayHandler(ValueHandler[T]):
+    """What the handlers of arrays share: values are stored as npy, from and into the array's own memory."""
+
+    def encode(self, value: T) -> tuple[str, Sequence[Buffer]]:
+        """Return the array's npy header and its bytes, which are not copied."""
+        encoded = npy.encode(value)  # type: ignore[arg-type]  # T is an array in every subclass
+        return encoded.codec, encoded.parts
+
+    def decode(self, codec: str, data: memoryview, spec: ValueType) -> T:
+        """Return the array, read-only, over the bytes that were read; raises ValueError for what is no such value."""
+        if codec != npy.CODEC:
+            raise ValueError(f"arrays are stored as {npy.CODEC}, not {codec}")
+        return self.coerce(npy.decode(data), spec)
 
 
 def locked(array: NDArray[Any]) -> NDArray[Any]:
@@ -53,9 +80,11 @@ def shape_of(array: NDArray[Any]) -> str:
 
 
 def range_of(array: NDArray[Any]) -> str:
-    """Return `3..251`, saying what is not finite."""
+    """Return `3..251`, saying what is not finite; `≈` where only a sample of a large array was looked at."""
     if array.size == 0:
         return "empty"
+    if array.size > _SAMPLE:
+        return f"≈ {range_of(array.reshape(-1)[:: array.size // _SAMPLE + 1])}"
     if array.dtype.kind == "b":
         return f"{np.count_nonzero(array) / array.size:.1%} True"
     if array.dtype.kind == "c":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flowra.storage.codec import canonical
+from flowra.storage.codec.encoded import Buffer
 from flowra.type.handler import ValueHandler
 from flowra.type.value_type import Detections, ValueType
 from flowra_image.types.arrays import ending
@@ -13,6 +16,8 @@ from flowra_image.writing import write_atomically
 
 __all__ = ["DetectionsHandler"]
 
+#: The name that detections are stored under: ports that take anything find their handler by it.
+CODEC = "detections"
 _SHOWN = 3
 
 
@@ -42,6 +47,16 @@ class DetectionsHandler(ValueHandler[Detections]):
         said = ", ".join(f"{name} {score:.2f}" for score, name in best[:_SHOWN])
         more = ", …" if len(best) > _SHOWN else ""
         return f"{len(value)} {plural} in {width}×{height}" + (f": {said}{more}" if said else "")
+
+    def encode(self, value: Detections) -> tuple[str, Sequence[Buffer]]:
+        """Return the detections as canonical plain data, without loss."""
+        return CODEC, (canonical.encode(value.to_json()),)
+
+    def decode(self, codec: str, data: memoryview, spec: ValueType) -> Detections:
+        """Return what `encode` wrote; raises ValueError for bytes that are no detections."""
+        if codec != CODEC:
+            raise ValueError(f"detections are stored as {CODEC}, not {codec}")
+        return self.coerce(canonical.decode(data), spec)
 
     def export(self, value: Detections, stem: Path) -> Path:
         """Write a `.json` file."""

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from flowra.type.handler import ValueHandler
 from flowra.type.value_type import Embedding, ValueType
 from flowra_image.pixels import FloatPixels
-from flowra_image.types.arrays import identity, locked, shape_of, write_npy
+from flowra_image.types.arrays import ArrayHandler, identity, locked, shape_of, write_npy
 from flowra_image.types.tensors import numbers
 
 __all__ = ["EmbeddingHandler"]
 
 
-class EmbeddingHandler(ValueHandler[FloatPixels]):
+class EmbeddingHandler(ArrayHandler[FloatPixels]):
     """Takes arrays and lists of one axis; gives float32."""
 
     def coerce(self, value: Any, spec: ValueType) -> FloatPixels:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowra.type.handler import ValueHandler
 from flowra.type.value_type import Image, ValueType
 from flowra_image.errors import ImageError
 from flowra_image.geometry import resize_exactly, target_size
 from flowra_image.pixels import Pixels, describe, size_of, to_dtype, to_mode
 from flowra_image.segmenting import mask_to_picture
-from flowra_image.types.arrays import as_array, ending, identity, locked, range_of
+from flowra_image.types.arrays import ArrayHandler, as_array, ending, identity, locked, range_of
 from flowra_image.writing import FORMATS, encode, write_atomically
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ _EXPECTED = "expected H×W, H×W×3 or H×W×4"
 _TOLERANCE = 1e-5
 
 
-class AnyImageHandler(ValueHandler[Pixels]):
+class AnyImageHandler(ArrayHandler[Pixels]):
     """Takes arrays, PIL images, paths, the bytes of files, and masks; see `flowra_image.pixels` for what it gives."""
 
     def coerce(self, value: Any, spec: ValueType) -> Pixels:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowra.type.handler import ValueHandler
 from flowra.type.value_type import ValueType
 from flowra_image.pixels import full_scale, has_alpha
 from flowra_image.segmenting import mask_to_picture
-from flowra_image.types.arrays import as_array, identity, locked, range_of, shape_of
+from flowra_image.types.arrays import ArrayHandler, as_array, identity, locked, range_of, shape_of
 from flowra_image.types.images import AnyImageHandler, canonical
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["MaskHandler"]
 
 
-class MaskHandler(ValueHandler["MaskPixels"]):
+class MaskHandler(ArrayHandler["MaskPixels"]):
     """Takes bool arrays H×W, and pictures that hold nothing but 0 and one other value."""
 
     def coerce(self, value: Any, spec: ValueType) -> MaskPixels:

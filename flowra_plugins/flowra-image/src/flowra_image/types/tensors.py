@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowra.type.handler import ValueHandler
 from flowra.type.value_type import Tensor, ValueType
-from flowra_image.types.arrays import as_array, identity, locked, range_of, shape_of, write_npy
+from flowra_image.types.arrays import ArrayHandler, as_array, identity, locked, range_of, shape_of, write_npy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +18,7 @@ __all__ = ["TensorHandler", "numbers"]
 _NUMBERS = "biufc"
 
 
-class TensorHandler(ValueHandler["NDArray[Any]"]):
+class TensorHandler(ArrayHandler["NDArray[Any]"]):
     """Takes arrays of numbers, lists of numbers, and the paths of `.npy` files."""
 
     def coerce(self, value: Any, spec: ValueType) -> NDArray[Any]:

@@ -68,6 +68,16 @@ def input_texts(node: GraphNode) -> Iterator[tuple[str, str, str]]:
 
 def declared_text(declared: GraphInput) -> str:
     """Return a graph input as people read it: `File = "photo.png"`."""
-    type_text = declared.type if isinstance(declared.type, str) else value_text(declared.type)
+    type_text = _type_in_words(declared.type)
     default = "" if declared.default is MISSING else f" = {value_text(declared.default)}"
     return f"{drawable(type_text)}{default}"
+
+
+def _type_in_words(written: str | dict[str, Any]) -> str:
+    """Return a graph input's type as messages name it; one that is not known as it is written."""
+    from flowra.type.named import value_type_from_json
+
+    try:
+        return str(value_type_from_json(written))
+    except ValueError:
+        return written if isinstance(written, str) else value_text(written)
