@@ -41,7 +41,7 @@ _NODES = {
         "Compare": "Measure how far two pictures of the same size differ",
     },
     "detection": {
-        "DetectFaces": "Find the faces in a picture",
+        "DetectFaces": "Find the faces in a picture: upright ones, seen from the front",
         "DrawBoxes": "Draw detections on a picture: a box and a label each, one colour a class",
     },
 }

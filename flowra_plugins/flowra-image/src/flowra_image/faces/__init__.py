@@ -1,4 +1,4 @@
-"""Finding faces: YuNet, a small trained network that comes with the pack and runs on numpy and OpenCV."""
+"""Finding faces seen from the front, with the trained cascade that scikit-image ships."""
 
 from flowra_image.faces.detector import FaceDetector, Faces
 
