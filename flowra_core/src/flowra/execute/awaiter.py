@@ -19,8 +19,12 @@ class Awaiter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    def start(self, coroutine: Coroutine[Any, Any, Any], done: Callable[[Callable[[], Any]], None]) -> None:
+    def start(
+        self, coroutine: Coroutine[Any, Any, Any], done: Callable[[Callable[[], Any]], None]
+    ) -> Callable[[], None]:
         """Run a coroutine, and call `done` with a function that gives its result or raises what it raised.
+
+        Returns a function that cancels the coroutine.
 
         Args:
             coroutine: What to run, in the context of the caller.
@@ -28,12 +32,19 @@ class Awaiter:
         """
         loop = self._running_loop()
         context = copy_context()
+        tasks: list[asyncio.Task[Any]] = []
 
         def begin() -> None:
             task = context.run(loop.create_task, coroutine)
             task.add_done_callback(lambda ended: done(ended.result))
+            tasks.append(task)
+
+        def cancel() -> None:
+            # The loop does it after `begin`, which was handed to it before.
+            loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
 
         loop.call_soon_threadsafe(begin)
+        return cancel
 
     def close(self) -> None:
         """Stop the loop; coroutines that still run are cancelled."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from flowra.dag.key import ActionKey, InputDigest, Keyer, StaticPart, Unkeyable
+from flowra.dag.key import ActionKey, InputDigest, Keyer, StaticPart, Unkeyable, holds_paths
 from flowra.dag.plan.logical import PlannedNode
 from flowra.dag.port import Port
-from flowra.exceptions import NodeFailedError
+from flowra.exceptions import NodeFailedError, StoreError
 from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
 from flowra.execute.policy import CachePolicy
 from flowra.execute.scheduler.state import Call
@@ -23,7 +23,7 @@ from flowra.storage.refs import BlobRef, EndedRef, InlineRef, ListRef, Ref
 from flowra.storage.store import Store
 from flowra.type.component_type import component_for
 from flowra.type.value.base import ValueType
-from flowra.type.value.containers import ListOf
+from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.scalar import File, Folder
 
 __all__ = ["ResultCache"]
@@ -40,6 +40,7 @@ class ResultCache:
         warn: Told once for each node that can't be cached though it says it can, with the reason.
         journal: The run's journal; None to write none.
         resumed: The calls that ended in the run that is resumed, by name.
+        broken: Why results could not be kept, once that has happened.
     """
 
     store: Store
@@ -48,8 +49,11 @@ class ResultCache:
     warn: Callable[[str, str], None]
     journal: Journal | None = None
     resumed: Mapping[str, JournalEntry] = field(default_factory=dict)
+    broken: str = ""
     _static: dict[PlannedNode, StaticPart | Unkeyable] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
+    # By id, each with the port itself so that its id is not given to another.
+    _item_ports: dict[int, tuple[Port, Port]] = field(default_factory=dict)
 
     def key(self, call: Call) -> ActionKey | None:
         """Return the key of a call, or None where it can't have one: then its result is used in this run alone."""
@@ -88,14 +92,14 @@ class ResultCache:
 
     def shares(self, call: Call) -> bool:
         """Tell whether a call's result may stand in for running it, here or elsewhere."""
-        node = call.node
-        return node.description.traits.cacheable and not self.policy.everything_off and node.id not in self.policy.off
+        traits = call.node.description.traits
+        return traits.cacheable and not self.policy.everything_off and call.state.name not in self.policy.off
 
     def recall(self, key: ActionKey, call: Call) -> dict[str, Value] | Ended | None:
         """Return the outputs recorded for a key, not read yet; None where there are none that can be used."""
-        if call.node.id in self.policy.refresh:
+        if call.state.name in self.policy.refresh:
             return None
-        record = self.store.lookup(key.digest)
+        record = self._looked_up(key.digest)
         return None if record is None else self._usable(record.outputs, call, key, "cached")
 
     def resume(self, key: ActionKey | None, call: Call) -> dict[str, Value] | Ended | None:
@@ -105,7 +109,7 @@ class ResultCache:
             return None
         outputs = entry.outputs
         if outputs is None:
-            record = self.store.lookup(entry.key) if entry.key is not None else None
+            record = self._looked_up(entry.key) if entry.key is not None else None
             if record is None:
                 return None
             outputs = record.outputs
@@ -124,7 +128,12 @@ class ResultCache:
         shared = key is not None and self.shares(call)
         if key is not None and shared:
             record = Record(key.digest, call.node.type, refs, seconds, key.preimage_json(), time.time())
-            winner = self.store.publish(record, replace=call.node.id in self.policy.refresh)
+            try:
+                winner = self.store.publish(record, replace=call.state.name in self.policy.refresh)
+            except StoreError as error:
+                # The values are there: the journal still says which, for --resume.
+                self._give_up(error)
+                winner, shared, preimage = record, False, key.preimage()
             if winner is not record and not isinstance(outputs, Ended):
                 _adopt(winner.outputs, outputs)
                 refs = dict(winner.outputs)
@@ -134,6 +143,13 @@ class ResultCache:
             digest = key.digest if key is not None else None
             kept = None if shared else refs
             self.journal.ended(call.name, call.node.type, digest, kept, seconds, how="ran", preimage=preimage)
+
+    def flush(self) -> None:
+        """Wait until what was kept is as durable as the store was told to make it."""
+        try:
+            self.store.flush()
+        except StoreError as error:
+            self._give_up(error)
 
     def note_failure(self, name: str, error: NodeFailedError) -> None:
         """Leave a call's failure in the journal."""
@@ -188,6 +204,9 @@ class ResultCache:
                 value.ref = self.store.put(encode(value.data, value.type))
             except NotStorableError as error:
                 value.unkeyed = f"{error.what}: {error.why}"
+            except StoreError as error:
+                self._give_up(error)
+                value.unkeyed = error.what
         return value.ref if value.ref is not None else Unkeyable(value.unkeyed)
 
     def load(self, value: Held) -> Any:
@@ -196,13 +215,18 @@ class ResultCache:
         Raises:
             ValueGoneError: The store has lost it, or it was damaged.
         """
-        if value.data is ABSENT:
+        # Read once: another thread may leave the value to the store at any moment.
+        data = value.data
+        if data is ABSENT:
             assert value.ref is not None
-            data = self.store.get(value.ref)
-            if data is None:
+            try:
+                stored = self.store.get(value.ref)
+            except StoreError as error:
+                raise ValueGoneError(error.what, where=error.where, why=error.why) from error
+            if stored is None:
                 raise ValueGoneError("a stored value is gone or was damaged", where=self.store.location)
-            value.data = decode(value.ref.codec, data, value.type)
-        return value.data
+            data = value.data = decode(value.ref.codec, stored, value.type)
+        return data
 
     def _digest(self, port: Port, value: Any, binding: Any) -> InputDigest | Unkeyable:
         """Return the digest of one input: a literal, or a value that another node gave."""
@@ -210,15 +234,14 @@ class ResultCache:
             return self._digest_of_list(port, value, binding)
         if not isinstance(value, Held):
             return self.keyer.literal_digest(port, value)
-        if isinstance(value.type, (File, Folder)):
+        if holds_paths(value.type):
             # A path that a node gives counts by what lies there, as one that is written into the graph does.
             return self.keyer.literal_digest(port, self.load(value))
         ref = self.referenced(value)
         return ref if isinstance(ref, Unkeyable) else self.keyer.linked(ref.digest, binding)
 
     def _digest_of_list(self, port: Port, value: Many, binding: Any) -> InputDigest | Unkeyable:
-        item_type = port.value_type.item if isinstance(port.value_type, ListOf) else port.value_type
-        item_port = Port(port.name, item_type, component_for(item_type))
+        item_port = self._item_port(port)
         hashing = sha256(b"list\0")
         for item in value.items:
             if isinstance(item, Ended):
@@ -229,6 +252,14 @@ class ResultCache:
             hashing.update(digest.digest)
         return self.keyer.linked(hashing.digest(), binding)
 
+    def _item_port(self, port: Port) -> Port:
+        """Return a port of the items of a list port: one for each, since what is known of a port is kept with it."""
+        found = self._item_ports.get(id(port))
+        if found is None:
+            item_type = port.value_type.item if isinstance(port.value_type, ListOf) else port.value_type
+            found = self._item_ports[id(port)] = (port, Port(port.name, item_type, component_for(item_type)))
+        return found[1]
+
     def _is_there(self, value: Value) -> bool:
         if isinstance(value, Many):
             return all(map(self._is_there, value.items))
@@ -237,7 +268,22 @@ class ResultCache:
             return not hasattr(path, "exists") or bool(path.exists())
         return not isinstance(value, Held) or isinstance(value.ref, InlineRef) or self.store.has(value.ref)  # type: ignore[arg-type]
 
+    def _looked_up(self, key: bytes) -> Record | None:
+        try:
+            return self.store.lookup(key)
+        except StoreError as error:
+            self._give_up(error)
+            return None
+
+    def _give_up(self, error: StoreError) -> None:
+        """Go on without keeping what the store can't take; said once, since a full disk stays full for a while."""
+        if not self.broken:
+            self.broken = f"results are not kept: {error.what}" + (f" ({error.why})" if error.why else "")
+            self.warn("", self.broken)
+
     def _not_keyed(self, node: PlannedNode, reason: str) -> None:
+        if self.broken:
+            return  # said already, and why
         if node.description.traits.cacheable and node.id not in self._warned:
             self._warned.add(node.id)
             self.warn(node.id, f"not cached: {reason}")
@@ -245,7 +291,9 @@ class ResultCache:
 
 def _value_of(ref: Ref, value_type: ValueType) -> Value:
     if isinstance(ref, ListRef):
-        item = value_type.item if isinstance(value_type, ListOf) else value_type
+        inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
+        # What a node gave that mapped lies in more lists than its type says.
+        item = inner.item if isinstance(inner, ListOf) else inner
         return Many([_value_of(each, item) for each in ref.items])
     if isinstance(ref, EndedRef):
         return Ended(ref.reason)

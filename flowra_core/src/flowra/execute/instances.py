@@ -64,7 +64,7 @@ class InstancePool:
                     del self._warm[each]
                     taken -= each.size
                     surplus.append(each)
-        _warn([failure for each in surplus for failure in each.close()])
+        _warn([failure for each in surplus for failure in each.evict()])
 
 
 class InstanceSlot:
@@ -97,6 +97,13 @@ class InstanceSlot:
         """Take an instance back."""
         self._free.append(instance)
 
+    def discard(self, instance: Node) -> None:
+        """Let go of an instance whose call ran out of time: it may run on, and no other call is to wait for it."""
+
+    def evict(self) -> list[str]:
+        """Close the warm instance, unless a call has taken it meanwhile; return what went wrong in words."""
+        return []
+
     def close(self) -> list[str]:
         """Close the instances, and return what went wrong in words."""
         instances, self._free = self._free, []
@@ -115,6 +122,7 @@ class _WarmSlot(InstanceSlot):
         self._turn = threading.Lock()
         self._instance: Node | None = None
         self._users = 0
+        self._discarded: list[Node] = []
 
     @property
     def in_use(self) -> bool:
@@ -140,13 +148,41 @@ class _WarmSlot(InstanceSlot):
 
     def give(self, instance: Node) -> None:
         with self._making:
-            self._users -= 1
-        if not self._class.thread_safe:
+            if any(each is instance for each in self._discarded):
+                self._discarded = [each for each in self._discarded if each is not instance]
+                discarded = True
+            else:
+                self._users -= 1
+                discarded = False
+        if discarded:
+            _warn([failure] if (failure := _close(instance)) else [])
+        elif not self._class.thread_safe:
             self._turn.release()
+
+    def discard(self, instance: Node) -> None:
+        if self._class.thread_safe:
+            return  # others use it too, and nobody waits for it
+        with self._making:
+            if self._instance is not instance:
+                return
+            self._instance = None
+            self._users -= 1
+            self._discarded.append(instance)
+        self._turn.release()
+
+    def evict(self) -> list[str]:
+        with self._making:
+            if self._users:
+                return []
+            instance, self._instance = self._instance, None
+        return self._closed(instance)
 
     def close(self) -> list[str]:
         with self._making:
             instance, self._instance = self._instance, None
+        return self._closed(instance)
+
+    def _closed(self, instance: Node | None) -> list[str]:
         failure = _close(instance) if instance is not None else ""
         return [failure] if failure else []
 

@@ -12,6 +12,7 @@ from typing import Any
 from flowra.dag.plan.logical import Constant, LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.plan.physical import PhysicalPlan, physical_plan
 from flowra.execute.cache import ResultCache
+from flowra.execute.reading import mark_origin
 from flowra.execute.scheduler.items import LengthsDifferError, gather, split
 from flowra.execute.scheduler.state import Call, NodeState
 from flowra.execute.values import Ended, Failed, Many, Value
@@ -67,7 +68,11 @@ def _recalled_call(call: Call, ports: list[str], cache: ResultCache) -> Mapping[
     if ended is not None:
         return dict.fromkeys(ports, ended)
     found = cache.find(call)
-    return dict.fromkeys(ports, found) if isinstance(found, Ended) else found
+    if isinstance(found, Ended):
+        return dict.fromkeys(ports, found)
+    for port, value in (found or {}).items():
+        mark_origin(value, call, port)
+    return found
 
 
 def _gathered(binding: Any, known: Mapping[str, Mapping[str, Value]]) -> Any:

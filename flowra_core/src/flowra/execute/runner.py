@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from flowra.dag.context import RunContext
+from flowra.dag.context import NodeCancelledError, RunContext
 from flowra.dag.node import BaseArgs, Node
 from flowra.dag.outcome import EndBranch, Expansion
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
@@ -17,14 +18,15 @@ from flowra.dag.plan.planner import local_classes, plan_graph
 from flowra.exceptions import FlowraError, NodeFailedError, PluginError
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.capture import speaking
-from flowra.execute.encoding import ValueGoneError
 from flowra.execute.executor import Job, Outcome
-from flowra.execute.failure import failed, invalid_result
+from flowra.execute.failure import failed, invalid_result, named
 from flowra.execute.instances import InstancePool, InstanceSlot
 from flowra.execute.node_call import checked, given, prepared, raised
+from flowra.execute.reading import ValueReader, mark_origin, referring
 from flowra.execute.scheduler.state import Call
-from flowra.execute.values import ABSENT, Ended, Failed, Held, Many, Value
+from flowra.execute.values import ABSENT, Ended, Held, Many, Value
 from flowra.storage.refs import BlobRef
+from flowra.type.fit import fit
 from flowra.type.handler import summarize
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from flowra.dag.key import ActionKey
     from flowra.execute.cache import ResultCache
 
-__all__ = ["EXPANSION_LIMIT", "CallRunner", "Expanded", "Later"]
+__all__ = ["EXPANSION_LIMIT", "CallRunner", "Expanded", "Later", "OverdueError"]
 
 #: Expansions inside expansions beyond this are a loop that does not end.
 EXPANSION_LIMIT = 200
@@ -61,6 +63,11 @@ class Expanded:
 
 Result = Outputs | Ended | Later | Expanded
 
+
+class OverdueError(Exception):
+    """A call came to an end after it had run out of time: something else stands for it already."""
+
+
 _SILENCE = nullcontext()
 
 
@@ -79,6 +86,25 @@ class _Site:
     outputs: tuple[tuple[str, ValueType], ...]
 
 
+@dataclass(slots=True)
+class _Timed:
+    """A try that may run out of time.
+
+    Attributes:
+        attempt: Which try it is.
+        context: Its context.
+        slot: Where its instance is from.
+        instance: Its instance.
+        stop: Stops it, where it is awaited.
+    """
+
+    attempt: int
+    context: RunContext
+    slot: InstanceSlot
+    instance: Node
+    stop: Callable[[], None] | None = None
+
+
 class CallRunner:
     """Makes the calls of one job. Every method may be called from any thread.
 
@@ -87,6 +113,10 @@ class CallRunner:
         pool: Where node instances come from.
         cache: The results of earlier runs; None to run everything and keep values in memory.
         awaiter: Runs coroutines.
+
+    Attributes:
+        reader: Reads the values that are not in memory.
+        watch: Told each call that may run out of time, when its node begins to run.
     """
 
     def __init__(self, job: Job, pool: InstancePool, cache: ResultCache | None, awaiter: Awaiter) -> None:
@@ -95,15 +125,17 @@ class CallRunner:
         self._cache = cache
         self._awaiter = awaiter
         self._sites: dict[PlannedNode | str, _Site] = {}
-        # The contexts of calls that may run out of time.
-        self._contexts: dict[Call, RunContext] = {}
+        self._timed: dict[Call, _Timed] = {}
+        self.reader = ValueReader(cache, self._again, lambda node, text: job.reporter.log(node, text, "warning"))
+        self.watch: Callable[[Call], None] | None = None
 
     def call(self, call: Call, finish_later: Callable[[Call, Callable[[], Any]], None]) -> Result:
         """Make a call and return its outputs; or `Later`, and then hand its result to `finish_later`.
 
         Raises:
             NodeFailedError: An argument, the node's own code or its result is off.
-            NodeCancelledError: The run was cancelled while the node ran.
+            NodeCancelledError: The run was cancelled while the node ran, or while it waited for another that runs it.
+            OverdueError: It ran out of time before.
         """
         cache = self._cache
         if cache is None:
@@ -113,14 +145,13 @@ class CallRunner:
             return self._recalled(call, key, found)
         if key is None or not cache.shares(call):
             return self._run(call, key, finish_later)
-        if call.node.id not in self._job.plan.missed and (found := cache.recall(key, call)) is not None:
+        if call.state.name not in self._job.plan.missed and (found := cache.recall(key, call)) is not None:
             return self._recalled(call, key, found)
         with ExitStack() as stack:
+            if not stack.enter_context(cache.exclusively(key, lambda: self._job.control.cancelled)):
+                raise NodeCancelledError(f"node {call.name} was cancelled while it waited for another run that runs it")
             # Another may have computed it between the look-up and the lock.
-            if (
-                stack.enter_context(cache.exclusively(key, lambda: self._job.control.cancelled))
-                and (found := cache.recall(key, call)) is not None
-            ):
+            if (found := cache.recall(key, call)) is not None:
                 return self._recalled(call, key, found)
             return self._run(call, key, finish_later, stack)
 
@@ -156,18 +187,19 @@ class CallRunner:
         """Take up what the graph gave that ran in a call's place."""
         ended = next((value for value in outputs.values() if isinstance(value, Ended)), None)
         result: Outputs | Ended = ended if ended is not None else dict(outputs)
+        described = self._described(result)
         self._keep(call, self._cache.key(call) if self._cache is not None else None, result, 0.0)
-        self._report(call, result, 0.0)
+        self._report(call, result, 0.0, described)
         return result
 
     def deliver(self, output: NodeOutput, value: Value, outcome: Outcome) -> None:
         """Put an output that was asked for into the outcome, as a plain value; what failed is left out."""
         try:
-            outcome.values[output] = self._plain(value)
+            outcome.values[output] = self.reader.plain(value)
         except LookupError:
             return
         except NodeFailedError as error:
-            outcome.failures.setdefault(error.node, error)
+            outcome.failures.setdefault(output.node, named(error, output.node))
 
     def spill(self, value: Held) -> None:
         """Leave a value to the store, if it can be had again from there."""
@@ -176,9 +208,12 @@ class CallRunner:
 
     def abandon(self, call: Call) -> None:
         """Tell a call that ran out of time that nobody waits for it any more."""
-        context = self._contexts.get(call)
-        if context is not None:
-            context.abandon()
+        timed = self._timed.pop(call, None)
+        if timed is not None:
+            timed.context.abandon()
+            timed.slot.discard(timed.instance)
+            if timed.stop is not None:
+                timed.stop()
 
     # ---- making a call -----------------------------------------------------------------------------------------------
 
@@ -194,30 +229,45 @@ class CallRunner:
         site = self._site(call)
         args = prepared(call.node, site.node_class.InputArgs, self._data(call))
         context = self._context(call)
-        instance = None
+        instance = timed = None
         later = False
         try:
             with self._speaking(call):
                 instance = site.slot.take(context)
+                if self.watch is not None and call.node.description.traits.timeout is not None:
+                    # Its time begins here: it may have waited for an instance, and for another who computes the same.
+                    timed = self._timed[call] = _Timed(call.attempt, context, site.slot, instance)
+                    self.watch(call)
                 result = instance.run(context, args)
                 if inspect.iscoroutine(result):
                     # What a coroutine prints belongs to the node too: it runs in a copy of this context.
                     waiting = held.pop_all() if held is not None else ExitStack()
                     waiting.callback(context.close)
                     waiting.callback(site.slot.give, instance)
-                    self._awaiter.start(result, self._resume(call, key, site, args, began, waiting, finish_later))
                     later = True
+                    resume = self._resume(call, key, site, args, began, waiting, timed, finish_later)
+                    stop = self._awaiter.start(result, resume)
+                    if timed is not None:
+                        timed.stop = stop
                     return Later()
         except BaseException as error:
+            self._in_time(call, timed)
             raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
         finally:
             if not later:
                 if instance is not None:
                     site.slot.give(instance)
                 context.close()
-                if self._contexts:
-                    self._contexts.pop(call, None)
+        self._in_time(call, timed)
         return self._taken(call, key, site, args, result, began)
+
+    def _in_time(self, call: Call, timed: _Timed | None) -> None:
+        """Note that a try has ended; raises OverdueError if it had run out of time."""
+        if timed is None:
+            return
+        if not call.claim(timed.attempt):
+            raise OverdueError
+        self._timed.pop(call, None)
 
     def _speaking(self, call: Call) -> AbstractContextManager[None]:
         reporter = self._job.reporter
@@ -234,6 +284,7 @@ class CallRunner:
         args: BaseArgs,
         began: float,
         waiting: ExitStack,
+        timed: _Timed | None,
         finish_later: Callable[[Call, Callable[[], Any]], None],
     ) -> Callable[[Callable[[], Any]], None]:
         """Return what takes up a call when its coroutine has ended; `waiting` is what is let go then."""
@@ -244,7 +295,9 @@ class CallRunner:
                     try:
                         result = outcome()
                     except BaseException as error:
+                        self._in_time(call, timed)
                         raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
+                    self._in_time(call, timed)
                     return self._taken(call, key, site, args, result, began)
 
             finish_later(call, finish)
@@ -264,10 +317,10 @@ class CallRunner:
         else:
             found = checked(call.node, site.node_class, result, args)
             outputs = {name: _value(found[name], value_type) for name, value_type in site.outputs}
-        if call.settled:
-            return outputs  # it ran out of time, and something else stands for it already
+        # Described before it is kept: where another was first, what stays of it is a reference.
+        described = self._described(outputs)
         self._keep(call, key, outputs, seconds)
-        self._report(call, outputs, seconds)
+        self._report(call, outputs, seconds, described)
         return outputs
 
     def _planned(self, call: Call, site: _Site, args: BaseArgs, expansion: Expansion) -> Expanded:
@@ -288,6 +341,14 @@ class CallRunner:
         if missing := [port for port in ports if port not in plan.outputs]:
             reason = f"the graph that it returned has no output {', '.join(missing)}"
             raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__)
+        reasons = {}
+        for port in call.node.description.outputs:
+            gives = plan.output_type(plan.outputs[port.name])
+            found = fit(gives, port.value_type)
+            if found.kind == "refused":
+                reasons[port.name] = f"the graph that it returned gives {gives}, not {port.value_type}: {found.why}"
+        if reasons:
+            raise invalid_result(call.node, reasons, given(args), None, site.node_class.__module__)
         return Expanded(plan, {port: plan.outputs[port] for port in ports})
 
     def _keep(self, call: Call, key: ActionKey | None, outputs: Outputs | Ended, seconds: float) -> None:
@@ -295,18 +356,26 @@ class CallRunner:
             self._cache.remember(key, call, outputs, seconds)
 
     def _recalled(self, call: Call, key: ActionKey | None, found: Outputs | Ended) -> Outputs | Ended:
-        if isinstance(found, dict):
-            for port, value in found.items():
-                _mark_origin(value, call, port, ())
+        if isinstance(found, Ended):
+            self._job.reporter.not_run(call.name, found.reason)
+            return found
+        # What is kept for the case that the store loses a value must not keep the inputs in memory.
+        origin = call.again({port: referring(value) for port, value in call.inputs.items()})
+        for port, value in found.items():
+            mark_origin(value, origin, port)
         self._job.reporter.cached(call.name, call.node.type)
         return found
 
-    def _report(self, call: Call, outputs: Outputs | Ended, seconds: float) -> None:
-        reporter = self._job.reporter
+    def _described(self, outputs: Outputs | Ended) -> dict[str, str]:
+        if isinstance(outputs, Ended) or not self._job.reporter.observed:
+            return {}
+        return {port: _described(value) for port, value in outputs.items()}
+
+    def _report(self, call: Call, outputs: Outputs | Ended, seconds: float, described: Mapping[str, str]) -> None:
         if isinstance(outputs, Ended):
-            reporter.not_run(call.name, outputs.reason)
-        elif reporter.observed:
-            reporter.succeeded(call.name, seconds, {port: _described(value) for port, value in outputs.items()})
+            self._job.reporter.not_run(call.name, outputs.reason)
+        else:
+            self._job.reporter.succeeded(call.name, seconds, described)
 
     # ---- data --------------------------------------------------------------------------------------------------------
 
@@ -327,58 +396,22 @@ class CallRunner:
         return site
 
     def _context(self, call: Call) -> RunContext:
-        context = RunContext(self._job.run_id, call.name, self._job.output_dir, self._job.reporter)
-        if call.node.description.traits.timeout is not None:
-            self._contexts[call] = context
-        return context
+        return RunContext(self._job.run_id, call.name, self._job.output_dir, self._job.reporter)
 
     def _data(self, call: Call) -> dict[str, Any]:
         """Return a call's inputs as the node gets them: values in memory, lists without ended items."""
-        return {
-            port: (value.data if value.data is not ABSENT else self._load(value))
-            if type(value) is Held
-            else self._plain(value)
-            for port, value in call.inputs.items()
-        }
+        plain = self.reader.plain
+        return {port: plain(value) for port, value in call.inputs.items()}
 
-    def _plain(self, value: Any) -> Any:
-        """Return a value as plain data; a literal in a list of links is that already."""
-        if isinstance(value, Held):
-            return value.data if value.data is not ABSENT else self._load(value)
-        if isinstance(value, Many):
-            return [self._plain(item) for item in value.items if not isinstance(item, Ended)]
-        if isinstance(value, (Ended, Failed)):
-            raise LookupError(value.reason)
-        return value
-
-    def _load(self, value: Held) -> Any:
-        """Read a value from the store; one that is gone or damaged is computed again by the call that gave it."""
-        assert self._cache is not None, "only what was stored is left out of memory"
-        try:
-            return self._cache.load(value)
-        except ValueGoneError:
-            if value.origin is None:
-                raise
-        call, port, path = value.origin
-        self._job.reporter.log(call.name, f"the stored {port} is gone or was damaged; it is computed again", "warning")
-        result = self._run(call, self._cache.key(call), _not_later)
-        found: Any = result[port] if isinstance(result, dict) else None
-        for index in path:
-            found = found.items[index]
-        if not isinstance(found, Held):
-            raise NodeFailedError(
-                f"node {call.name} can't give its stored {port} again",
-                node=call.name,
-                type=call.node.type,
-                why="the store lost it, and the node now gives something else",
-                fix="run the graph again",
-            )
-        value.data, value.ref = found.data, found.ref
-        return value.data
-
-
-def _not_later(_call: Call, _finish: Callable[[], Any]) -> None:
-    raise AssertionError("a call that is made again is waited for")
+    def _again(self, call: Call) -> Outputs | None:
+        """Run a node once more for a call that was recalled, and return its outputs; None where it has none."""
+        assert self._cache is not None
+        call = call.again(call.inputs)
+        ended: SimpleQueue[Callable[[], Any]] = SimpleQueue()
+        result = self._run(call, self._cache.key(call), lambda _, finish: ended.put(finish))
+        if isinstance(result, Later):
+            result = ended.get()()
+        return result if isinstance(result, dict) else None
 
 
 def _value(data: Any, value_type: ValueType) -> Value:
@@ -387,15 +420,6 @@ def _value(data: Any, value_type: ValueType) -> Value:
     if isinstance(inner, ListOf) and isinstance(data, list):
         return Many([_value(item, inner.item) for item in data])
     return Held(value_type, data)
-
-
-def _mark_origin(value: Value, call: Call, port: str, path: tuple[int, ...]) -> None:
-    """Note which call gave a value, so that it can be had again if the store loses it."""
-    if isinstance(value, Held):
-        value.origin = (call, port, path)
-    elif isinstance(value, Many):
-        for index, item in enumerate(value.items):
-            _mark_origin(item, call, port, (*path, index))
 
 
 def _described(value: Value) -> str:

@@ -33,6 +33,7 @@ class ReadyQueue(Generic[T]):
         self._hurried = hurried
         self.lock = threading.Lock()
         self._changed = threading.Condition(self.lock)
+        self._ended = threading.Condition(self.lock)
         self._ready: list[T] = []
         self._delayed: list[tuple[float, int, T]] = []
         self._order = itertools.count()
@@ -93,12 +94,13 @@ class ReadyQueue(Generic[T]):
         """Send every thread home. The lock is held by the caller."""
         self.closed = True
         self._changed.notify_all()
+        self._ended.notify_all()
 
     def wait_closed(self, seconds: float) -> bool:
         """Wait for the end, and tell whether it has come."""
         with self.lock:
             if not self.closed:
-                self._changed.wait(seconds)
+                self._ended.wait(seconds)
             return self.closed
 
     def _move_due(self) -> None:

@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from flowra.dag.context import NodeCancelledError
@@ -17,7 +18,7 @@ from flowra.dag.plan.logical import LogicalPlan, outputs_in
 from flowra.exceptions import NodeFailedError
 from flowra.execute.executor import Job, Outcome
 from flowra.execute.failure import lengths_differ, named, release_values, retried_in_vain, timed_out
-from flowra.execute.runner import CallRunner, Expanded, Later
+from flowra.execute.runner import CallRunner, Expanded, Later, OverdueError
 from flowra.execute.scheduler.inputs import add_lazy, blocked, calls_of
 from flowra.execute.scheduler.items import LengthsDifferError, gather
 from flowra.execute.scheduler.memory import MemoryBudget
@@ -51,15 +52,21 @@ class Scheduler:
         self._most_threads = threads
         self._memory = MemoryBudget(memory, runner)
         self._watchdog = Watchdog(self._expire)
+        runner.watch = self._watch
+        runner.reader.loaded = lambda value: self._memory.add({"": value})
         self._outcome = Outcome()
         # All that follows is guarded by the queue's lock.
-        self._queue: ReadyQueue[NodeState | Call] = ReadyQueue()
+        self._queue: ReadyQueue[NodeState | Call] = ReadyQueue(lambda: job.control.cancelled)
         self._lock = self._queue.lock
         self._unfinished = 0
         self._ended = 0
         self._threads = 0
         self._crash: BaseException | None = None
         self._parked: dict[NodeState, list[Call]] = {}
+        # Whether calls may run out of time: a thread can't end the call that it runs, and that of `run` has to return.
+        self._guarded = False
+        # The states whose results were known before the run.
+        self._recalled: set[NodeState] = set()
         # Seconds that a call of a node type takes, as seen last.
         self._cost: dict[str, float] = {}
 
@@ -73,19 +80,16 @@ class Scheduler:
                     scope[output.node].keep = True
                 self._take_known(scope)
                 ready = self._activate(roots(plan, scope))
+                self._release_known(scope)
                 self._queue.push(ready)
                 if len(ready) > 1:
                     self._call_for_help()
                 if not self._unfinished:
                     self._queue.close()
-            # A thread that runs a call can't end it when its time is up, and this one has to come back.
-            if any(node.description.traits.timeout is not None for node in plan.nodes.values()):
-                with self._lock:
-                    self._start_thread()
-                while not self._queue.wait_closed(0.2):
-                    pass
-            else:
-                self._work()
+                self._guard(plan)
+            self._work(own=True)
+            while self._guarded and not self._queue.wait_closed(0.2):
+                pass
         finally:
             with self._lock:
                 self._queue.close()
@@ -105,13 +109,20 @@ class Scheduler:
             state.active = state.ended = True
             state.outputs = outputs
             assert state.node is not None
-            self._job.reporter.cached(name, state.node.type)
-        for state in scope.values():
-            if state.ended:
-                self._taken((*state.eager, *state.lazy))
+            self._recalled.add(state)
+            ended = next((value for value in outputs.values() if isinstance(value, Ended)), None)
+            if ended is not None:
+                self._job.reporter.not_run(name, ended.reason)
+            else:
+                self._job.reporter.cached(name, state.node.type)
+
+    def _release_known(self, scope: Scope) -> None:
+        """Let go of the known results that nobody takes; the lock is held, and what is asked for is active."""
         for name in self._job.known:
-            if not scope[name].takers and not scope[name].keep:
-                scope[name].outputs = None
+            state = scope[name]
+            self._taken((*state.eager, *state.lazy))
+            if not state.takers and not state.keep:
+                state.outputs = None
 
     # ---- nodes become ready ------------------------------------------------------------------------------------------
 
@@ -166,10 +177,12 @@ class Scheduler:
             return
         if self._queue.idle:
             self._queue.wake()
-        elif self._threads < self._most_threads - 1:
+        elif self._threads < self._most_threads - (not self._guarded):
             self._start_thread()
 
     def _is_dear(self, unit: NodeState | Call) -> bool:
+        if type(unit) is Call and unit.finish is not None:
+            return True  # no other thread is about to take it up
         return unit.node is None or self._cost.get(unit.node.type, CHEAP) >= CHEAP
 
     def _start_thread(self) -> None:
@@ -194,13 +207,27 @@ class Scheduler:
                 self._crash = self._crash or error
                 self._queue.close()
 
-    def _work(self, willing: Callable[[NodeState | Call], bool] | None = None) -> None:
-        while (unit := self._queue.take(willing)) is not None:
+    def _guard(self, plan: LogicalPlan) -> None:
+        """Leave the work to other threads if calls may run out of time. The lock is held."""
+        if self._guarded or all(node.description.traits.timeout is None for node in plan.nodes.values()):
+            return
+        self._guarded = True
+        self._start_thread()
+        self._queue.wake_all()
+
+    def _work(self, willing: Callable[[NodeState | Call], bool] | None = None, *, own: bool = False) -> None:
+        """Run what is ready until there is no more; on the `own` thread of the run, until it is to leave the work."""
+        leave = (lambda: self._guarded) if own else None
+        while (unit := self._queue.take(willing, leave)) is not None:
             with self._lock:
                 self._call_for_help()
             following: NodeState | Call | None = unit
             while following is not None:
                 following = self._call(following) if isinstance(following, Call) else self._begin(following)
+                if own and self._guarded and following is not None:
+                    with self._lock:
+                        self._enqueue([following])
+                    break
 
     def _begin(self, state: NodeState) -> NodeState | Call | None:
         """Start a node whose inputs are there, and return what this thread is to do next."""
@@ -228,6 +255,8 @@ class Scheduler:
 
     def _call(self, call: Call) -> NodeState | Call | None:
         """Make a call, and return what this thread is to do next."""
+        if call.finish is not None:
+            return self._take_up(call, call.finish)
         if self._job.control.cancelled:
             return self._settle(call, self._without_value(call.name, _CANCELLED))
         if (block := blocked(call)) is not None:
@@ -237,8 +266,6 @@ class Scheduler:
         try:
             if description.lazy_ports and not self._choose_lazy(call):
                 return None
-            if description.traits.timeout is not None:
-                self._watchdog.watch(call, description.traits.timeout)
             result = self._runner.call(call, self._finish_later)
         except NodeCancelledError:
             return self._settle(call, self._without_value(call.name, _CANCELLED))
@@ -246,6 +273,8 @@ class Scheduler:
             return self._settle(call, self._fail(call.name, lengths_differ(call.node, error)))
         except NodeFailedError as error:
             return self._retry_or_fail(call, error)
+        except OverdueError:
+            return None
         self._cost[description.type] = time.perf_counter() - began
         if type(result) is dict:
             return self._settle(call, result)
@@ -270,18 +299,34 @@ class Scheduler:
         return True
 
     def _finish_later(self, call: Call, finish: Callable[[], Any]) -> None:
-        """Take up a call whose result came after its thread had gone on: it was awaited."""
+        """Have a call taken up whose result came after its thread had gone on: it was awaited.
+
+        Called on the thread of the event loop, where nothing must take long.
+        """
+        call.finish = finish
+        with self._lock:
+            closed = self._queue.closed
+            if not closed:
+                self._queue.push([call])
+                if self._queue.idle:
+                    self._queue.wake_all()
+                else:
+                    self._call_for_help()
+        if closed:  # the run was interrupted; what the call holds is to be let go all the same
+            with suppress(Exception):
+                finish()
+
+    def _take_up(self, call: Call, finish: Callable[[], Any]) -> NodeState | Call | None:
+        call.finish = None
         try:
             result = finish()
         except NodeCancelledError:
-            following = self._settle(call, self._without_value(call.name, _CANCELLED))
+            return self._settle(call, self._without_value(call.name, _CANCELLED))
         except NodeFailedError as error:
-            following = self._retry_or_fail(call, error)
-        else:
-            following = self._expand(call, result) if isinstance(result, Expanded) else self._settle(call, result)
-        if following is not None:
-            with self._lock:
-                self._enqueue([following])
+            return self._retry_or_fail(call, error)
+        except OverdueError:
+            return None
+        return self._expand(call, result) if isinstance(result, Expanded) else self._settle(call, result)
 
     # ---- calls and nodes end -----------------------------------------------------------------------------------------
 
@@ -293,13 +338,16 @@ class Scheduler:
             return self._settle(call, self._fail(call.name, error))
         if call.attempt >= retry.times:
             return self._settle(call, self._fail(call.name, retried_in_vain(error, call.attempt)))
-        if call.settled:
-            return None
         call.attempt += 1
         seconds = retry.wait(call.attempt, random.random())  # noqa: S311  jitter, nothing secret
         self._job.reporter.retried(call.name, call.attempt, seconds, error)
         self._queue.push_later(call, seconds)
         return None
+
+    def _watch(self, call: Call) -> None:
+        limit = call.node.description.traits.timeout
+        assert limit is not None
+        self._watchdog.watch(call, limit)
 
     def _expire(self, call: Call) -> None:
         """End a call that ran out of time; its thread is left to itself, and another takes its place."""
@@ -335,14 +383,8 @@ class Scheduler:
         """Note a call's result; when it was the last of its node, end the node."""
         state = call.state
         if not call.node.depths:
-            if call.settled:
-                return None
-            call.settled = True
             return self._end(state, result)
         with self._lock:
-            if call.settled:
-                return None
-            call.settled = True
             state.results[call.index] = result
             state.calls_left -= 1
             if state.calls_left:
@@ -398,7 +440,24 @@ class Scheduler:
         for source in sources:
             source.takers -= 1
             if not source.takers and not source.keep:
+                if source.outputs is not None and source in self._recalled:
+                    self._memory.drop(source.outputs)  # the job itself holds them to its end
                 source.outputs = None
+                if not source.active:
+                    self._give_up(source)
+
+    def _give_up(self, state: NodeState) -> None:
+        """Let go what only a branch would take that nobody asks for any more. The lock is held."""
+        pending = [state]
+        while pending:
+            state = pending.pop()
+            state.active = True  # never again
+            for source in (*state.eager, *state.lazy):
+                source.takers -= 1
+                if not source.takers and not source.keep:
+                    source.outputs = None
+                    if not source.active:
+                        pending.append(source)
 
     # ---- expansions --------------------------------------------------------------------------------------------------
 
@@ -407,6 +466,7 @@ class Scheduler:
         with self._lock:
             scope = self._scope(expanded.plan, f"{call.name}/", call.state.depth + 1)
             end = NodeState(f"{call.name}/", None, scope, call.state.depth + 1)
+            self._guard(expanded.plan)
             end.replaces, end.exports, end.keep = call, expanded.outputs, True
             end.eager = tuple(dict.fromkeys(scope[output.node] for output in expanded.outputs.values()))
             for source in end.eager:

@@ -17,7 +17,7 @@ from flowra.dag.graph import Graph
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput
 from flowra.dag.plan.physical import PhysicalPlan, physical_plan
 from flowra.dag.plan.planner import local_classes, outputs_of, plan_graph
-from flowra.exceptions import GraphError, PluginError, RunError, UsageError
+from flowra.exceptions import GraphError, PluginError, UsageError
 from flowra.execute.capture import capturing
 from flowra.execute.control import RunControl, interruptible
 from flowra.execute.executor import Executor, Job, Outcome
@@ -34,7 +34,6 @@ from flowra.storage.address import open_store
 from flowra.storage.store import Store
 
 if TYPE_CHECKING:
-    from flowra.dag.key import Keyer
     from flowra.execute.cache import ResultCache
 
 __all__ = ["Session"]
@@ -73,7 +72,6 @@ class Session:
         self._cache = cache
         self._address = store
         self._store: Store | None = store if isinstance(store, Store) else None
-        self._made_keyer: Keyer | None = None
 
     @property
     def store(self) -> Store | None:
@@ -217,14 +215,20 @@ class Session:
             files = export_outputs(
                 {name: (value, plan.output_type(wanted[name])) for name, value in outputs.items()}, folder
             )
-        except (KeyboardInterrupt, RunError) as error:
-            status = "failed" if isinstance(error, RunError) else "cancelled"
-            _finish(reporter, journal, status, time.perf_counter() - began, {})
+        except (KeyboardInterrupt, Exception) as error:
+            _finish(
+                reporter,
+                journal,
+                "cancelled" if isinstance(error, KeyboardInterrupt) else "failed",
+                time.perf_counter() - began,
+                {},
+            )
             raise
         status = _status(outcome, control)
         seconds = time.perf_counter() - began
-        if self._store is not None:
-            self._store.flush()
+        if cache is not None:
+            cache.flush()
+            warnings += [cache.broken] if cache.broken else []
         if journal is not None and journal.broken:
             reporter.log("", journal.broken, "warning")
             warnings.append(journal.broken)
@@ -253,23 +257,18 @@ class Session:
         store = self.store
         if store is None:
             return None
+        from flowra.dag.key import Keyer
         from flowra.execute.cache import ResultCache
 
         return ResultCache(
             store=store,
-            keyer=self._keyer(store),
+            # One for each run: it takes code, libraries and files as it sees them first.
+            keyer=Keyer(self.catalog, file_digest=store.file_digest),
             policy=policy if policy is not None else CachePolicy(),
             warn=lambda node, reason: reporter.log(node, reason, "warning"),
             journal=journal,
             resumed=earlier.calls if earlier is not None else {},
         )
-
-    def _keyer(self, store: Store) -> Keyer:
-        if self._made_keyer is None:
-            from flowra.dag.key import Keyer
-
-            self._made_keyer = Keyer(self.catalog, file_digest=store.file_digest)
-        return self._made_keyer
 
     def _earlier(self, resume: str | None) -> PastRun | None:
         if resume is None:

@@ -153,7 +153,7 @@ class SubgraphSemantics(GraphSemantics):
             ("literal", "nodes.bad.inputs.value"),
             ("input", "inputs.missing"),
             ("no output", "has no output value"),
-            ("other type", "value gives List[Float]"),
+            ("other type", "gives List[Float], not Float"),
         ],
     )
     def test_mistakes_in_a_returned_graph_are_blamed_on_the_node_that_made_it(self, mistake: str, reason: str) -> None:
