@@ -125,13 +125,11 @@ class TestCtrlC:
         return Interrupting
 
     def test_it_ends_the_run_and_not_just_the_node(self, session, interrupting):
-        graph = chain(interrupting)
-        graph.add(Give, id="other")
-        found = []
+        graph, found = chain(interrupting, Give), []
         with pytest.raises(KeyboardInterrupt):
             session.run(graph, observers=[found.append])
         assert found[-1].status == "cancelled"
-        assert "other" not in [event.node for event in found if event.name == "started"]
+        assert [event.node for event in found if event.name == "failed"] == []
 
     def test_a_node_that_raises_it_by_itself_is_a_node_error(self, session):
         graph = Graph("leaves")

@@ -54,8 +54,8 @@ def warm(ledger):
 
 def graph_with(node_class, *models):
     graph = Graph("models")
-    for model in models:
-        graph.add(node_class, init={"model": model})
+    for number, model in enumerate(models):
+        graph.add(node_class, init={"model": model}, number=number)
     return graph
 
 
@@ -70,7 +70,7 @@ def test_an_instance_is_made_once_for_a_class_and_its_init_arguments(packs, warm
 
 def test_the_default_and_the_same_value_given_share_an_instance(packs, warm, ledger):
     graph = graph_with(warm, "small")
-    graph.add(warm)
+    graph.add(warm, number=1)
     with Session() as session:
         session.run(graph)
     assert ledger.count("init small") == 1
