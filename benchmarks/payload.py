@@ -1,6 +1,6 @@
 """Measure what it takes to hand an 8 MiB picture from node to node, and to keep each of them.
 
-Run it in an environment that has Flowra and numpy::
+Run it in an environment that has Flowra and flowra-image::
 
     python benchmarks/payload.py
 
@@ -19,7 +19,6 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from _measure import Taken, arguments, interleaved, scratch, show, timed
@@ -30,16 +29,14 @@ from flowra.dag.node import BaseArgs, Node
 from flowra.execute.session import Session
 from flowra.storage.address import open_store
 from flowra.storage.refs import BlobRef, InlineRef
-
-#: What the ports take. Arrays on ports that take anything are stored as npy, and any other form costs no less.
-Picture = Any
+from flowra.type.value_type import AnyImage
 
 #: 8,386,816 bytes, just below 8 MiB.
 HEIGHT = WIDTH = 2_896
 
 
 BASE = "computing, hashing, writing"
-HEADINGS = ("", "CPU ms", "wall ms", "÷ the three, wall", "read", "MiB read")
+HEADINGS = ("", "CPU ms", "wall ms", "÷ the three", "wall ÷", "read", "MiB read")
 
 
 class Black(Node):
@@ -48,7 +45,7 @@ class Black(Node):
     class OutputArgs(BaseArgs):
         """The picture."""
 
-        image: Picture
+        image: AnyImage
 
     def run(self, context: RunContext, args: BaseArgs) -> OutputArgs:
         """Return the picture."""
@@ -61,12 +58,12 @@ class Brighter(Node):
     class InputArgs(BaseArgs):
         """A picture."""
 
-        image: Picture
+        image: AnyImage
 
     class OutputArgs(BaseArgs):
         """The brighter one."""
 
-        image: Picture
+        image: AnyImage
 
     def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
         """Return the brighter picture."""
@@ -79,7 +76,7 @@ class Corner(Node):
     class InputArgs(BaseArgs):
         """A picture."""
 
-        image: Picture
+        image: AnyImage
 
     class OutputArgs(BaseArgs):
         """The pixel."""
@@ -216,6 +213,7 @@ def main() -> None:
                 row,
                 f"{each.cpu / nodes * 1e3:.2f}",
                 f"{each.wall / nodes * 1e3:.2f}",
+                f"{each.cpu / base.cpu:.2f}",
                 f"{each.wall / base.wall:.2f}",
                 f"{reads[row][0]}" if row in reads else "",
                 f"{reads[row][1] / 2**20:.0f}" if row in reads else "",

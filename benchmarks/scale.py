@@ -7,7 +7,7 @@ Run it in an environment that has Flowra and dask::
 Layers of 20 nodes that do nothing, each taking three of the layer before, in graphs of 1,000, 10,000 and 100,000
 nodes: CPU time in microseconds a node for building the graph, for planning and for running it, without a cache, with an
 empty one and once more. Each size and kind is run in a process of its own; the medians are of rounds in which they take
-turns, and growth is against the smallest graph.
+turns (the largest graph runs in the first round only), and growth is against the smallest graph.
 
 Memory is what the process takes at its peak (ru_maxrss) beyond what it took after a run of a small graph, in KiB a
 node: graph, plan, values and records together. Small graphs fit into what was there already, so it is given from
@@ -92,8 +92,8 @@ def main() -> None:
     options = arguments(__doc__, rounds=3, largest=SIZES[-1])
     sizes = [size for size in SIZES if size <= options.largest]
     taken: dict[str, list[dict[str, float]]] = {}
-    for _ in range(options.rounds):
-        for size in sizes:
+    for number in range(options.rounds):
+        for size in sizes if number == 0 else sizes[:-1]:
             for kind in KINDS:
                 taken.setdefault(f"{kind}/{size}", []).append(child(__file__, "--child", kind, str(size)))
     found = {
