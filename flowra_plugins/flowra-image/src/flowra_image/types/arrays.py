@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
+from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -20,9 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ArrayHandler", "as_array", "ending", "identity", "locked", "range_of", "shape_of", "write_npy"]
 
-
-#: Beyond this many elements only a sample is looked at for a summary: it must cost nothing beside the work itself.
-_SAMPLE = 100_000
+#: Of larger arrays a summary looks at about this many elements: it must cost nothing beside the work itself.
+_SAMPLE = 1 << 15
 
 T = TypeVar("T")
 
@@ -31,15 +31,27 @@ class ArrayHandler(ValueHandler[T]):
     """What the handlers of arrays share: values are stored as npy, from and into the array's own memory."""
 
     def encode(self, value: T) -> tuple[str, Sequence[Buffer]]:
-        """Return the array's npy header and its bytes, which are not copied."""
-        encoded = npy.encode(value)  # type: ignore[arg-type]  # T is an array in every subclass
+        """Return the array's npy header and its bytes, little-endian, which are not copied where they lie in order."""
+        encoded = npy.encode(_in_order(np.asarray(value), "<"))
         return encoded.codec, encoded.parts
 
     def decode(self, codec: str, data: memoryview, spec: ValueType) -> T:
         """Return the array, read-only, over the bytes that were read; raises ValueError for what is no such value."""
         if codec != npy.CODEC:
-            raise ValueError(f"arrays are stored as {npy.CODEC}, not {codec}")
-        return self.coerce(npy.decode(data), spec)
+            raise ValueError(f"{spec} is stored as {npy.CODEC}, not as {codec}")
+        array = npy.decode(data)
+        if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+            raise ValueError("bool in bytes that are neither 0 nor 1")
+        value = self.coerce(_in_order(array, "="), spec)
+        # What was stored was canonical: where anything had to be done to it, it is something else.
+        taken = np.asarray(value)
+        if taken.shape != array.shape or taken.dtype != array.dtype.newbyteorder("="):
+            raise ValueError(f"expected {spec} as it is stored, got {shape_of(array)} {array.dtype}")
+        return value
+
+
+def _in_order(array: NDArray[Any], byte_order: Literal["<", "="]) -> NDArray[Any]:
+    return array.astype(array.dtype.newbyteorder(byte_order), copy=False)
 
 
 def locked(array: NDArray[Any]) -> NDArray[Any]:
@@ -80,22 +92,31 @@ def shape_of(array: NDArray[Any]) -> str:
 
 
 def range_of(array: NDArray[Any]) -> str:
-    """Return `3..251`, saying what is not finite; `≈` where only a sample of a large array was looked at."""
+    """Return `3..251`, saying what is not finite; `≈ 3..251` where only a part of a large array was looked at."""
     if array.size == 0:
         return "empty"
-    if array.size > _SAMPLE:
-        return f"≈ {range_of(array.reshape(-1)[:: array.size // _SAMPLE + 1])}"
-    if array.dtype.kind == "b":
-        return f"{np.count_nonzero(array) / array.size:.1%} True"
     if array.dtype.kind == "c":
         return "complex"
-    if array.dtype.kind != "f":
-        return f"{array.min()}..{array.max()}"
-    finite = array[np.isfinite(array)]
+    seen = _sample(array)
+    about = "≈ " if seen.size < array.size else ""
+    if seen.dtype.kind == "b":
+        return f"{about}{np.count_nonzero(seen) / seen.size:.1%} True"
+    if seen.dtype.kind != "f":
+        return f"{about}{seen.min()}..{seen.max()}"
+    finite = seen[np.isfinite(seen)]
     if finite.size == 0:
-        return "nothing finite"
-    missing = array.size - finite.size
-    return f"{finite.min():.4g}..{finite.max():.4g}" + (f", {missing} not finite" if missing else "")
+        return f"{about}nothing finite"
+    missing = round((seen.size - finite.size) * array.size / seen.size)
+    return f"{about}{finite.min():.4g}..{finite.max():.4g}" + (f", {missing} not finite" if missing else "")
+
+
+def _sample(array: NDArray[Any]) -> NDArray[Any]:
+    """Return elements from all over an array, all of them if it is small."""
+    step = array.size // _SAMPLE + 1
+    # A step that shares a factor with the size could stay in one channel, or in one column.
+    while step > 1 and gcd(step, array.size) > 1:
+        step += 1
+    return array.reshape(-1)[::step]
 
 
 def ending(stem: Path, suffix: str) -> Path:
