@@ -47,6 +47,8 @@ class Compare(Node):
     Where their modes differ they are compared in the richer one; brightness counts as 0..1 whatever the dtype.
     """
 
+    libraries = ("opencv-python-headless",)
+
     class InputArgs(BaseArgs):
         """The two pictures."""
 

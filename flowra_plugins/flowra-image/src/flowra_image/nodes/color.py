@@ -22,6 +22,8 @@ class Convert(Node):
     Grey is luma (ITU-R BT.601). Depths keep the brightness: 255 becomes 65535 or 1.0, rounded to the nearest value.
     """
 
+    libraries = ("opencv-python-headless",)
+
     class InputArgs(BaseArgs):
         """The picture and what it is to be."""
 

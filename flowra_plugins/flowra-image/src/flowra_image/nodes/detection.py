@@ -30,7 +30,7 @@ class DetectFaces(Node):
     surer one is given.
     """
 
-    libraries = ("numpy", "opencv-python-headless", "scikit-image")
+    libraries = ("opencv-python-headless", "scikit-image")
     thread_safe = True
 
     class InputArgs(BaseArgs):
@@ -136,6 +136,8 @@ class DetectFaces(Node):
 
 class DrawBoxes(Node):
     """Draw detections on a picture: a box and a label each, one colour a class."""
+
+    libraries = ("pillow",)
 
     class InputArgs(BaseArgs):
         """The picture, the detections, and how they look."""

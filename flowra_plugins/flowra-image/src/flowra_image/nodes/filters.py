@@ -24,6 +24,8 @@ class Blur(Node):
     16-bit and float pictures takes seconds a megapixel when the radius is above 2.
     """
 
+    libraries = ("opencv-python-headless",)
+
     class InputArgs(BaseArgs):
         """The picture and how soft it gets."""
 
@@ -48,6 +50,8 @@ class Blur(Node):
 
 class Sharpen(Node):
     """Strengthen the edges of a picture by an unsharp mask; size, mode, dtype and alpha stay."""
+
+    libraries = ("opencv-python-headless",)
 
     class InputArgs(BaseArgs):
         """The picture and how sharp it gets."""
@@ -75,6 +79,8 @@ class Edges(Node):
     `canny` gives lines one pixel wide, `sobel` how steep the brightness is. Steepness is a number in 0..1, where 1 is
     a step from black to white.
     """
+
+    libraries = ("opencv-python-headless",)
 
     class InputArgs(BaseArgs):
         """The picture and what counts as an outline."""

@@ -25,6 +25,8 @@ class Resize(Node):
     Give width, height or both, or a scale. Hidden colours of transparent pixels don't bleed into visible ones.
     """
 
+    libraries = ("opencv-python-headless", "pillow")
+
     class InputArgs(BaseArgs):
         """The picture and its new size."""
 
@@ -124,6 +126,8 @@ class Crop(Node):
 
 class Rotate(Node):
     """Turn a picture around its centre; mode and dtype stay. Multiples of 90 degrees lose nothing."""
+
+    libraries = ("opencv-python-headless",)
 
     class InputArgs(BaseArgs):
         """The picture and the angle."""

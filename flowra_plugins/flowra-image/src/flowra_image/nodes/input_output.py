@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,7 +29,12 @@ class Load(Node):
     The picture comes upright (EXIF orientation applied) and in sRGB (an embedded colour profile applied). 8 and 16 bit
     are kept as uint8 and uint16, floating-point TIFFs in 0..1 as float32; palettes become RGB or RGBA, CMYK becomes
     RGB; of an animation the first frame is read.
+
+    A file counts by its contents: the same picture is not read again. An address is fetched each time, since what lies
+    there may change; what follows runs again only where the picture is another.
     """
+
+    libraries = ("opencv-python-headless", "pillow")
 
     class InputArgs(BaseArgs):
         """What is read."""
@@ -54,11 +58,6 @@ class Load(Node):
 
         image: Annotated[AnyImage, Placeholder(description=_PICTURE)]
 
-    @classmethod
-    def fingerprint(cls, args: InputArgs) -> str | None:
-        """Return None for a file, which counts by its contents, and a new text for an address: what is there may change."""
-        return secrets.token_hex(16) if isinstance(args.path, str) else None
-
     def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
         """Read the file, or fetch it first."""
         if isinstance(args.path, str):
@@ -77,6 +76,8 @@ class Decode(Node):
 
     What is read, and how, is the same as with Load.
     """
+
+    libraries = ("opencv-python-headless", "pillow")
 
     class InputArgs(BaseArgs):
         """What is decoded."""
@@ -102,6 +103,9 @@ class Save(Node):
     A format that can't hold the picture as it is refuses it and says what to do: JPEG and BMP hold no alpha, JPEG,
     WebP, AVIF and BMP hold 8 bits a channel, PNG 8 or 16, TIFF those and float32.
     """
+
+    # The file is what it is run for: a result of an earlier run would leave it out.
+    effects = True
 
     class InputArgs(BaseArgs):
         """What is written, where and how."""
@@ -130,9 +134,6 @@ class Save(Node):
 
         path: Annotated[Path, FilePicker(description="The file that was written")]
 
-    # The file is what it is run for: a result of an earlier run would leave it out.
-    effects = True
-
     def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
         """Write the file."""
         path = save(
@@ -150,6 +151,9 @@ class Save(Node):
 class Show(Node):
     """Show a picture to whoever watches the run, and pass it on."""
 
+    # Whoever runs a graph again wants to see the picture again.
+    effects = True
+
     class InputArgs(BaseArgs):
         """What is shown."""
 
@@ -160,9 +164,6 @@ class Show(Node):
         """The same picture."""
 
         image: Annotated[AnyImage, Placeholder(description="The picture as it came")]
-
-    # Whoever runs a graph again wants to see the picture again.
-    effects = True
 
     def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
         """Hand the picture to the run's watchers."""

@@ -20,6 +20,8 @@ __all__ = ["ApplyMask", "CombineMasks", "GrowMask", "InvertMask", "Threshold"]
 class Threshold(Node):
     """Make a picture black and white: white where it is brighter than a threshold."""
 
+    libraries = ("opencv-python-headless",)
+
     class InputArgs(BaseArgs):
         """The picture and the threshold."""
 
@@ -101,6 +103,8 @@ class CombineMasks(Node):
 
 class GrowMask(Node):
     """Make the regions of a mask larger or smaller by so many pixels all around."""
+
+    libraries = ("opencv-python-headless",)
 
     class InputArgs(BaseArgs):
         """The mask and how far it grows."""
