@@ -261,7 +261,8 @@ def test_the_bytes_are_the_same_in_another_process():
     for handler, value, _ in HANDLED.values():
         codec, data = stored(handler, value)
         here.append(f"{codec} {hashlib.sha256(data).hexdigest()}")
-    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(__file__).parent)}
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": paths}
     there = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert there.stdout.splitlines() == here
 
