@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowra.dag.key import ActionKey, InputDigest, Keyer, StaticPart, Unkeyable, holds_paths
 from flowra.dag.plan.logical import PlannedNode
@@ -16,7 +16,6 @@ from flowra.exceptions import NodeFailedError, StoreError
 from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
 from flowra.execute.policy import CachePolicy
 from flowra.execute.scheduler.state import Call
-from flowra.execute.session.journal import Journal, JournalEntry
 from flowra.execute.values import ABSENT, Ended, Held, Many, Value
 from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef, EndedRef, InlineRef, ListRef, Ref
@@ -25,6 +24,9 @@ from flowra.type.component_type import component_for
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.scalar import File, Folder
+
+if TYPE_CHECKING:
+    from flowra.execute.session.journal import Journal, JournalEntry
 
 __all__ = ["ResultCache"]
 
@@ -284,7 +286,8 @@ class ResultCache:
     def _not_keyed(self, node: PlannedNode, reason: str) -> None:
         if self.broken:
             return  # said already, and why
-        if node.description.traits.cacheable and node.id not in self._warned:
+        asked_for = not self.policy.everything_off and node.id not in self.policy.off
+        if asked_for and node.description.traits.cacheable and node.id not in self._warned:
             self._warned.add(node.id)
             self.warn(node.id, f"not cached: {reason}")
 

@@ -63,7 +63,6 @@ class PhysicalPlan:
             rows += [f"  {self.logical.nodes[node].type:<24} {node}" for node in read]
         for number, stage in enumerate(self.stages, 1):
             about = [f"{name} {amount:g}" for name, amount in stage.resources.items()]
-            about += ["in a process of its own"] if stage.isolation == "process" else []
             rows.append(f"stage {number}" + (f" ({', '.join(about)})" if about else ""))
             rows += [f"  {self.logical.nodes[node]}" for node in stage.nodes]
         return "\n".join(rows)

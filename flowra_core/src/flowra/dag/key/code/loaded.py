@@ -60,12 +60,16 @@ def _was_loaded_from(module: ModuleType, stamp: Stamp, source: Source | None) ->
     except OSError:
         header = b""
     _, _, size, modified, changed = stamp
+    # What was there before this process began is what it imported, whatever byte code lies around: where Python may
+    # not write it, that of an earlier version stays.
+    if _BEGAN is not None and max(modified, changed) < _BEGAN:
+        return True
     if source is not None and len(header) == 16:
         if int.from_bytes(header[4:8], "little") & 1:
             return header[8:] == source_hash(source.content)
         written = modified // 1_000_000_000 & 0xFFFFFFFF, size & 0xFFFFFFFF
         return written == (int.from_bytes(header[8:12], "little"), int.from_bytes(header[12:], "little"))
-    return _BEGAN is None or max(modified, changed) < _BEGAN
+    return _BEGAN is None
 
 
 def _process_start() -> int | None:
