@@ -134,7 +134,7 @@ class TerminalView(RunView):
         if event.png is not None and self._console.color_system in ("truecolor", "256"):
             from flowra.cli.picture import picture_lines
 
-            for line in picture_lines(event.png, columns=min(self._console.width, 64)):
+            for line in picture_lines(event.png, columns=min(self._console.width, 44)):
                 self._console.print(line)
 
     def _render(self) -> RenderableType:
