@@ -8,6 +8,7 @@ draws nothing)::
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import shutil
@@ -35,7 +36,7 @@ def main() -> None:
         (picture,) = Path(folder).glob("flowra-output/*/picture.png")
         with Image.open(picture) as opened:
             opened.convert("RGB").resize((480, 480)).save(HERE / "faces.jpg", quality=88)
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))  # noqa: SIM115  a sink, not a file
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text("$ flowra run examples/faces.json", style="bold"))
     for line in screen:
         console.print(line, soft_wrap=True)
@@ -53,7 +54,7 @@ def _screen_after(command: list[str], folder: Path) -> list[Text]:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": str(COLUMNS)}
     environment.update(FLOWRA_CACHE_DIR=str(folder / "cache"), LINES=str(ROWS))
-    done = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment)
+    done = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment)  # noqa: S603  our own command
     os.close(theirs)
     try:
         while data := os.read(ours, 65536):
