@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -160,6 +159,8 @@ class Session:
 
         A task that is cancelled cancels the run, and waits for the nodes that are running to end.
         """
+        import asyncio
+
         running = self.start(graph, **options)
         waiting = asyncio.ensure_future(asyncio.to_thread(running.wait))
         try:
