@@ -113,8 +113,16 @@ def _concrete(value: Any, value_type: ValueType) -> ValueType:
             assert own is not None
             return own
         media = [item for item in value_type.items if isinstance(item, MediaType)]
-        plain = value is None or isinstance(value, (bool, int, float, str, bytes, list, dict, Path))
-        return media[0] if media and not plain else Anything()
+        if not media or isinstance(value, (bool, int, float, str, bytes, list, dict, Path, type(None))):
+            return Anything()
+        if len(media) > 1:
+            # The bytes of a mask and of a picture don't say which of the two they are.
+            raise NotStorableError(
+                f"a value of type {value_type} can't be stored",
+                why=f"the stored bytes would not say which of {', '.join(map(str, media))} it is",
+                fix="declare the port with one of them",
+            )
+        return media[0]
     if isinstance(value_type, Anything):
         declared = getattr(type(value), "__flowra_value_type__", None)
         return declared if isinstance(declared, ValueType) else value_type

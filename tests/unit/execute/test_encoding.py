@@ -1,0 +1,75 @@
+"""Values as bytes for the store, and back: by their declared type, and where that leaves it open by their own."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowra.execute.encoding import NotStorableError, decode, encode
+from flowra.type.annotations import value_type_of
+from flowra.type.value.media import AnyImageType, MaskType
+from flowra.type.value_type import Anything, File, ListOf, OptionalOf, UnionOf
+
+
+@dataclasses.dataclass
+class Point:
+    x: float
+    y: float
+
+
+def back(value, value_type):
+    encoded = encode(value, value_type)
+    return decode(encoded.codec, memoryview(encoded.to_bytes()), value_type)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [
+        (1, int),
+        (1.0, float),
+        ("text", str),
+        (b"\x00\xff", bytes),
+        (True, bool),
+        ({"a": [1, 2.0, None]}, dict),
+        (None, int | None),
+        (5, int | None),
+        ("a", int | str),
+        (Path("/tmp/a b"), Path),
+        (Point(1.0, 2.0), Point),
+    ],
+)
+def test_plain_values_come_back_as_they_were(value, annotation):
+    found = back(value, value_type_of(annotation))
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_an_address_stays_text_where_a_file_may_be_one():
+    assert back("https://example.org/a.png", File(url=True)) == "https://example.org/a.png"
+
+
+def test_arrays_pass_through_ports_that_take_anything():
+    array = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    found = back(array, Anything())
+    assert np.array_equal(found, array)
+    assert found.dtype == array.dtype
+    assert np.array_equal(back(array, OptionalOf(Anything())), array)
+
+
+def test_what_no_codec_can_write_says_so():
+    with pytest.raises(NotStorableError, match="a value of type Any can't be stored"):
+        encode(object(), Anything())
+    with pytest.raises(NotStorableError):
+        encode([lambda: 1], ListOf(Anything()))
+
+
+def test_of_two_kinds_of_arrays_the_bytes_would_not_tell_which():
+    with pytest.raises(NotStorableError, match="can't be stored") as caught:
+        encode(np.zeros((2, 2), dtype=bool), UnionOf((AnyImageType(), MaskType())))
+    assert "which of AnyImage, Mask it is" in caught.value.why
+
+
+def test_bytes_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match="no way to read the codec flac"):
+        decode("flac", memoryview(b""), value_type_of(float))
