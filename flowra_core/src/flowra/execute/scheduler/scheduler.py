@@ -264,8 +264,11 @@ class Scheduler:
         description = call.node.description
         began = time.perf_counter()
         try:
-            if description.lazy_ports and not self._choose_lazy(call):
-                return None
+            if description.lazy_ports:
+                if not self._choose_lazy(call):
+                    return None
+                if (block := blocked(call)) is not None:
+                    return self._settle(call, self._without_value(call.name, block))
             result = self._runner.call(call, self._finish_later)
         except NodeCancelledError:
             return self._settle(call, self._without_value(call.name, _CANCELLED))

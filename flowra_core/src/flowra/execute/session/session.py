@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -71,6 +72,7 @@ class Session:
         self._cache = cache
         self._address = store
         self._store: Store | None = store if isinstance(store, Store) else None
+        self._opening = threading.Lock()
 
     @property
     def store(self) -> Store | None:
@@ -79,12 +81,13 @@ class Session:
         Raises:
             StoreError: It can't be opened.
         """
-        if self._store is None and self._cache:
-            settings = load_settings()
-            address = self._address or settings.store or settings.cache_dir / "store"
-            assert not isinstance(address, Store)
-            self._store = open_store(address)
-        return self._store
+        with self._opening:
+            if self._store is None and self._cache:
+                settings = load_settings()
+                address = self._address or settings.store or settings.cache_dir / "store"
+                assert not isinstance(address, Store)
+                self._store = open_store(address)
+            return self._store
 
     @property
     def history(self) -> RunHistory:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -80,7 +81,8 @@ class StoreFolder:
 
     def write_whole(self, path: Path, content: bytes) -> None:
         """Write a small file so that it is there whole or not at all."""
-        temporary = self.tmp / f"{path.name}-{os.getpid()}"
+        # Threads of one process may open a new store at the same time.
+        temporary = self.tmp / f"{path.name}-{os.getpid()}-{threading.get_ident()}"
         try:
             with os.fdopen(self.create(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
                 file.write(content)

@@ -8,6 +8,7 @@ where.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -124,7 +125,7 @@ class LocalStore(Store):
         content = self.get(ref)
         if content is None:
             return False
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        temporary = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.tmp")
         try:
             try:
                 temporary.write_bytes(content)
