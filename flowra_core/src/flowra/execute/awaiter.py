@@ -1,10 +1,14 @@
-"""Runs the coroutines of `async` nodes, all on one event loop, so that they overlap without a thread each."""
+"""Runs the coroutines of `async` nodes, all on one event loop, so that they overlap without a thread each.
+
+What comes of them is taken up on another thread: it is checked and stored there, and the loop goes on meanwhile.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,12 +18,13 @@ __all__ = ["Awaiter"]
 
 
 class Awaiter:
-    """An event loop on a thread of its own, started with the first coroutine."""
+    """An event loop on a thread of its own, and a thread for what ended on it; started with the first coroutine."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._ended: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
     def start(
         self, coroutine: Coroutine[Any, Any, Any], done: Callable[[Callable[[], Any]], None]
@@ -30,7 +35,7 @@ class Awaiter:
 
         Args:
             coroutine: What to run, in the context of the caller.
-            done: Called on the loop's thread; it should not take long.
+            done: Called on a thread that does nothing else; it must not wait for other coroutines, nor raise.
         """
         loop = self._running_loop()
         context = copy_context()
@@ -38,7 +43,7 @@ class Awaiter:
 
         def begin() -> None:
             task = context.run(loop.create_task, coroutine)
-            task.add_done_callback(lambda ended: done(ended.result))
+            task.add_done_callback(lambda ended: self._ended.put(lambda: done(ended.result)))
             tasks.append(task)
 
         def cancel() -> None:
@@ -59,7 +64,12 @@ class Awaiter:
         asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(timeout=5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=5)
+        self._ended.put(None)
         loop.close()
+
+    def _take_up(self) -> None:
+        while (ended := self._ended.get()) is not None:
+            ended()
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -70,6 +80,7 @@ class Awaiter:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="flowra-await", daemon=True)
                 self._thread.start()
+                threading.Thread(target=self._take_up, name="flowra-awaited", daemon=True).start()
             return self._loop
 
 

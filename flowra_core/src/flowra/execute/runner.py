@@ -95,6 +95,7 @@ class _Timed:
         context: Its context.
         slot: Where its instance is from.
         instance: Its instance.
+        held: What it holds against others, as the right to compute its key.
         stop: Stops it, where it is awaited.
     """
 
@@ -102,6 +103,7 @@ class _Timed:
     context: RunContext
     slot: InstanceSlot
     instance: Node
+    held: ExitStack | None
     stop: Callable[[], None] | None = None
 
 
@@ -214,6 +216,8 @@ class CallRunner:
             timed.slot.discard(timed.instance)
             if timed.stop is not None:
                 timed.stop()
+            elif timed.held is not None:
+                timed.held.close()  # another try must not wait for this one
 
     # ---- making a call -----------------------------------------------------------------------------------------------
 
@@ -236,7 +240,7 @@ class CallRunner:
                 instance = site.slot.take(context)
                 if self.watch is not None and call.node.description.traits.timeout is not None:
                     # Its time begins here: it may have waited for an instance, and for another who computes the same.
-                    timed = self._timed[call] = _Timed(call.attempt, context, site.slot, instance)
+                    timed = self._timed[call] = _Timed(call.attempt, context, site.slot, instance, held)
                     self.watch(call)
                 result = instance.run(context, args)
                 if inspect.iscoroutine(result):

@@ -10,7 +10,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from flowra.dag.context import NodeCancelledError
@@ -181,8 +180,6 @@ class Scheduler:
             self._start_thread()
 
     def _is_dear(self, unit: NodeState | Call) -> bool:
-        if type(unit) is Call and unit.finish is not None:
-            return True  # no other thread is about to take it up
         return unit.node is None or self._cost.get(unit.node.type, CHEAP) >= CHEAP
 
     def _start_thread(self) -> None:
@@ -198,14 +195,17 @@ class Scheduler:
         def willing(unit: NodeState | Call) -> bool:
             nonlocal seen
             stuck, seen = self._ended == seen, self._ended
-            return stuck or self._is_dear(unit)
+            return stuck or self._guarded or self._is_dear(unit)
 
         try:
             self._work(willing)
         except BaseException as error:  # noqa: BLE001  a mistake of ours must end the run, not just a thread
-            with self._lock:
-                self._crash = self._crash or error
-                self._queue.close()
+            self._end_run(error)
+
+    def _end_run(self, error: BaseException) -> None:
+        with self._lock:
+            self._crash = self._crash or error
+            self._queue.close()
 
     def _guard(self, plan: LogicalPlan) -> None:
         """Leave the work to other threads if calls may run out of time. The lock is held."""
@@ -255,8 +255,6 @@ class Scheduler:
 
     def _call(self, call: Call) -> NodeState | Call | None:
         """Make a call, and return what this thread is to do next."""
-        if call.finish is not None:
-            return self._take_up(call, call.finish)
         if self._job.control.cancelled:
             return self._settle(call, self._without_value(call.name, _CANCELLED))
         if (block := blocked(call)) is not None:
@@ -302,25 +300,24 @@ class Scheduler:
         return True
 
     def _finish_later(self, call: Call, finish: Callable[[], Any]) -> None:
-        """Have a call taken up whose result came after its thread had gone on: it was awaited.
+        """Take up a call whose result came after its thread had gone on: it was awaited.
 
-        Called on the thread of the event loop, where nothing must take long.
+        This runs on no thread of the run. All of them may wait for the key that the call holds.
         """
-        call.finish = finish
-        with self._lock:
-            closed = self._queue.closed
-            if not closed:
-                self._queue.push([call])
+        try:
+            following = self._taken_up(call, finish)
+        except BaseException as error:  # noqa: BLE001  as in `_help`
+            self._end_run(error)
+            return
+        if following is not None:
+            with self._lock:
+                self._queue.push([following])
                 if self._queue.idle:
                     self._queue.wake_all()
                 else:
                     self._call_for_help()
-        if closed:  # the run was interrupted; what the call holds is to be let go all the same
-            with suppress(Exception):
-                finish()
 
-    def _take_up(self, call: Call, finish: Callable[[], Any]) -> NodeState | Call | None:
-        call.finish = None
+    def _taken_up(self, call: Call, finish: Callable[[], Any]) -> NodeState | Call | None:
         try:
             result = finish()
         except NodeCancelledError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,7 +84,6 @@ class Call:
         needed: The lazy inputs that it asked for; None before it was asked.
         waiting: How many states behind its lazy inputs it waits for.
         tries_over: How many of its tries have come to an end; counted only where they may run out of time.
-        finish: Gives the result of a try that was awaited, or raises what it raised; None before.
     """
 
     state: NodeState
@@ -96,7 +95,6 @@ class Call:
     needed: frozenset[str] | None = None
     waiting: int = 0
     tries_over: int = 0
-    finish: Callable[[], Any] | None = None
 
     def claim(self, attempt: int) -> bool:
         """Take note that a try has come to its end, and tell whether it is the first end that it comes to.
@@ -111,7 +109,7 @@ class Call:
 
     def again(self, inputs: dict[str, Any]) -> Call:
         """Return the same call, as if it had not been made yet."""
-        return replace(self, inputs=inputs, attempt=0, tries_over=0, finish=None)
+        return replace(self, inputs=inputs, attempt=0, tries_over=0)
 
     @property
     def name(self) -> str:

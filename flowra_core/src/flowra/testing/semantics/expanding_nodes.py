@@ -11,9 +11,9 @@ from flowra.dag.graph import Graph
 from flowra.dag.node import BaseArgs, Node
 from flowra.dag.outcome import Expansion
 from flowra.testing.semantics.ledger import write_line
-from flowra.testing.semantics.nodes import Add, Broken, Keep, Number, Numbers
+from flowra.testing.semantics.nodes import Add, Broken, Impatient, Keep, Number, Numbers
 
-__all__ = ["Countdown", "Endless", "Fibonacci", "Mistaken", "Twice"]
+__all__ = ["Countdown", "Endless", "Fibonacci", "Hasty", "Mistaken", "Twice"]
 
 
 class _Value(BaseArgs):
@@ -83,6 +83,17 @@ class Endless(Node):
     def run(self, context: RunContext, args: Any) -> Any:
         graph = Graph("endless")
         graph.output("value", graph.add(Endless, id="next", value=args.value + 1)["value"])
+        return Expansion(graph)
+
+
+class Hasty(Node):
+    """Give a graph with a node that takes longer than it may."""
+
+    OutputArgs = _Value
+
+    def run(self, context: RunContext, args: Any) -> Any:
+        graph = Graph("hasty")
+        graph.output("value", graph.add(Impatient, id="slow", seconds=15)["value"])
         return Expansion(graph)
 
 

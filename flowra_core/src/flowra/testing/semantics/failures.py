@@ -10,6 +10,7 @@ from flowra.dag.graph import Graph
 from flowra.execute.control import RunControl
 from flowra.execute.session.events import NodeFailed, NodeSucceeded, Retried
 from flowra.testing.semantics.base import GraphSemantics, needs_threads
+from flowra.testing.semantics.expanding_nodes import Hasty
 from flowra.testing.semantics.nodes import (
     Add,
     Broken,
@@ -20,6 +21,7 @@ from flowra.testing.semantics.nodes import (
     Numbers,
     Sleep,
     SleepAsync,
+    SlowOnce,
     Until,
 )
 
@@ -118,6 +120,29 @@ class FailureSemantics(GraphSemantics):
         assert list(run.failures) == ["slow"]
         assert "longer than its 0.2 s" in run.failures["slow"].what
         assert (run.outputs, run.not_run) == ({"other": 1.0}, {"after": "slow failed"})
+
+    def test_a_try_that_took_too_long_is_not_waited_for_by_the_next(self) -> None:
+        """A node that ran out of time may be tried again, and the next try waits for nothing that the first holds."""
+        graph = Graph("slow once")
+        graph.output("value", graph.add(SlowOnce, id="slow", value=4, ledger=str(self.ledger))["value"])
+        began = time.monotonic()
+        run = self.run(graph).raise_for_status()
+        assert time.monotonic() - began < 1.5
+        assert run["value"] == 4.0
+        assert [event.attempt for event in self.events if isinstance(event, Retried)] == [1]
+        assert self.told(NodeFailed) == []
+        assert self.told(NodeSucceeded) == ["slow"]
+
+    def test_time_limits_hold_in_a_returned_graph(self) -> None:
+        """A node of a graph that another node returned has its timeout too."""
+        graph = Graph("slow inside")
+        graph.add(Hasty, id="outer")
+        graph.output("other", graph.add(Number, id="other", value=1)["value"])
+        began = time.monotonic()
+        run = self.run(graph)
+        assert time.monotonic() - began < 5
+        assert list(run.failures) == ["outer/slow"]
+        assert run.outputs == {"other": 1.0}
 
     def test_a_node_that_is_fast_enough_is_left_alone(self) -> None:
         """A timeout does nothing to a node that ends in time."""

@@ -33,6 +33,7 @@ __all__ = [
     "Send",
     "Sleep",
     "SleepAsync",
+    "SlowOnce",
     "Sum",
     "SumRows",
     "Table",
@@ -321,6 +322,28 @@ class Impatient(Sleep):
     """Wait, but not for long."""
 
     timeout = 0.2
+
+
+class SlowOnce(Node):
+    """Wait very long without looking up at the first try; be quick at the next."""
+
+    timeout = 0.2
+    retries = Retry(1, on=(TimeoutError,), delay=0.01)
+
+    class InputArgs(BaseArgs):
+        value: float
+        ledger: str
+
+    OutputArgs = _Value
+
+    def init(self, context: RunContext, args: Any) -> None:
+        """Have one instance, so that the next try would have to wait for the one before."""
+
+    def run(self, context: RunContext, args: Any) -> Any:
+        write_line(args.ledger, context.node_id)
+        if Ledger(args.ledger).lines().count(context.node_id) == 1:
+            time.sleep(2)
+        return self.OutputArgs(value=args.value)
 
 
 class Until(Node):
