@@ -122,9 +122,25 @@ def typed(nodes: Mapping[str, PlannedNode], *, as_written: bool) -> tuple[dict[s
                 problems.append(Problem(f"nodes.{node.id}.inputs.{port}", reason))
             if depth:
                 depths[port] = depth
+        if depths and node.description.lazy_ports:
+            problems += _lazily_mapped(node, depths)
         planned = dataclasses.replace(node, depths=depths) if depths else node
         found[node.id] = planned
     return found, problems
+
+
+def _lazily_mapped(node: PlannedNode, depths: Mapping[str, int]) -> Iterator[Problem]:
+    """Yield the inputs over which a node would have to map before it is known whether they are computed at all."""
+    lazy = {port for port in node.description.lazy_ports if port in node.links}
+    known = max((depth for port, depth in depths.items() if port not in lazy), default=0)
+    for port, depth in depths.items():
+        if port in lazy and depth > known:
+            yield Problem(
+                f"nodes.{node.id}.inputs.{port}",
+                "a list can't be gone through on an input that is only computed when it is asked for, since it would "
+                "have to be there to know its items",
+                "give a list of the same length to another input of the node too, as the one that it decides by",
+            )
 
 
 def _input(node: PlannedNode, name: str) -> Port:

@@ -27,7 +27,7 @@ def calls_of(state: NodeState, node: PlannedNode) -> Call | tuple[list[Call], An
             inputs[port] = _gathered(binding, state.scope)
     if not node.depths:
         return Call(state, node, 0, (), inputs)
-    eager_depths = {port: depth for port, depth in node.depths.items() if port not in lazy_ports}
+    eager_depths = {port: depth for port, depth in node.depths.items() if port in inputs}
     found = split(inputs, eager_depths)
     if isinstance(found, (Ended, Failed)):
         return found

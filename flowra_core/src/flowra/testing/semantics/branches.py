@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from flowra.dag.graph import Graph
+from flowra.exceptions import GraphInvalidError
 from flowra.execute.session.events import Cached, NodeSkipped, NodeSucceeded, Started
 from flowra.testing.semantics.base import GraphSemantics, needs_cache
 from flowra.testing.semantics.nodes import (
@@ -106,6 +109,22 @@ class BranchSemantics(GraphSemantics):
         graph.output("values", add["value"])
         assert self.run(graph)["values"] == [-1.0, 22.0, -3.0]
         assert self.ledger.take() == ["extra"]
+
+    def test_a_list_that_is_written_into_a_lazy_input_maps(self) -> None:
+        """A literal on a lazy input is there from the start, and is mapped over like any other."""
+        graph = Graph("literals")
+        add = graph.add(AddIfKnown, id="add", a=[1, -2], b=[10, 20])
+        graph.output("values", add["value"])
+        graph.output("one", graph.add(AddIfKnown, id="one", a=1, b=[10, 20])["value"])
+        assert self.run(graph).raise_for_status().outputs == {"values": [11.0, 18.0], "one": [11.0, 21.0]}
+
+    def test_a_lazy_list_alone_is_nothing_to_map_over(self) -> None:
+        """A list on a lazy input alone is refused before the run: it would have to be computed to know its items."""
+        graph = Graph("unknown length")
+        many = graph.add(Numbers, id="many", values=[1, 2])
+        graph.add(Choose, id="choose", condition=True, then=many["values"], otherwise=3)
+        with pytest.raises(GraphInvalidError, match=r"nodes\.choose\.inputs\.then: a list can't be gone through"):
+            self.run(graph)
 
     @needs_cache
     def test_a_choice_from_the_cache_runs_neither_branch(self) -> None:
