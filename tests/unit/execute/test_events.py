@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import types
@@ -194,3 +195,20 @@ class TestContributedObservers:
         assert run.status == "succeeded"
         assert len(run.warnings) == 1
         assert "no port is free" in run.warnings[0]
+
+
+def test_what_a_coroutine_prints_belongs_to_its_node_to_the_last_word(run_one):
+    class Says(Node):
+        """Print, and leave the last line without a break."""
+
+        async def run(self, context, args):
+            sys.stdout.write("first\n")
+            await asyncio.sleep(0)
+            sys.stdout.write("last")
+
+    found = []
+    assert run_one(Says, observers=[found.append]).status == "succeeded"
+    assert [(event.node, event.text) for event in found if isinstance(event, events.Log)] == [
+        ("it", "first"),
+        ("it", "last"),
+    ]

@@ -42,6 +42,8 @@ class ResultCache:
         warn: Told once for each node that can't be cached though it says it can, with the reason.
         journal: The run's journal; None to write none.
         resumed: The calls that ended in the run that is resumed, by name.
+        goes_on: Whether the same graph with the same inputs is run as in the run that is resumed; without that a call
+            that has no key may be another than it was.
         broken: Why results could not be kept, once that has happened.
     """
 
@@ -51,6 +53,7 @@ class ResultCache:
     warn: Callable[[str, str], None]
     journal: Journal | None = None
     resumed: Mapping[str, JournalEntry] = field(default_factory=dict)
+    goes_on: bool = False
     broken: str = ""
     _static: dict[PlannedNode, StaticPart | Unkeyable] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
@@ -107,6 +110,8 @@ class ResultCache:
     def resume(self, key: ActionKey | None, call: Call) -> dict[str, Value] | Ended | None:
         """Return the outputs that a call gave in the run that is resumed, if it is the same call."""
         entry = self.resumed.get(call.name)
+        if key is None and not self.goes_on:
+            return None
         if entry is None or entry.type != call.node.type or entry.key != (key.digest if key is not None else None):
             return None
         outputs = entry.outputs

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO
 
-__all__ = ["capturing", "speaking", "unheard"]
+__all__ = ["Listener", "capturing", "end_line", "speaking", "unheard"]
 
 #: Takes a line and its level.
 Listener = Callable[[str, str], None]
@@ -27,16 +27,21 @@ _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO
 
 
 @contextmanager
-def speaking(listener: Listener) -> Iterator[None]:
+def speaking(listener: Listener) -> Iterator[Listener]:
     """Hand what is printed and logged in the block to a listener, line by line."""
     token = _listener.set(listener)
     try:
-        yield
+        yield listener
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, _Routed):
-                stream.end_line(listener)
+        end_line(listener)
         _listener.reset(token)
+
+
+def end_line(listener: Listener) -> None:
+    """Hand over what has no line break yet: nothing more comes for the listener."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, _Routed):
+            stream.end_line(listener)
 
 
 @contextmanager

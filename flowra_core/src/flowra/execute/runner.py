@@ -17,7 +17,7 @@ from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.plan.planner import local_classes, plan_graph
 from flowra.exceptions import FlowraError, NodeFailedError, PluginError
 from flowra.execute.awaiter import Awaiter
-from flowra.execute.capture import speaking
+from flowra.execute.capture import Listener, end_line, speaking
 from flowra.execute.executor import Job, Outcome
 from flowra.execute.failure import failed, invalid_result, named
 from flowra.execute.instances import InstancePool, InstanceSlot
@@ -236,7 +236,7 @@ class CallRunner:
         instance = timed = None
         later = False
         try:
-            with self._speaking(call):
+            with self._speaking(call) as listener:
                 instance = site.slot.take(context)
                 if self.watch is not None and call.node.description.traits.timeout is not None:
                     # Its time begins here: it may have waited for an instance, and for another who computes the same.
@@ -248,6 +248,8 @@ class CallRunner:
                     waiting = held.pop_all() if held is not None else ExitStack()
                     waiting.callback(context.close)
                     waiting.callback(site.slot.give, instance)
+                    if listener is not None:
+                        waiting.callback(end_line, listener)
                     later = True
                     resume = self._resume(call, key, site, args, began, waiting, timed, finish_later)
                     stop = self._awaiter.start(result, resume)
@@ -273,7 +275,7 @@ class CallRunner:
             raise OverdueError
         self._timed.pop(call, None)
 
-    def _speaking(self, call: Call) -> AbstractContextManager[None]:
+    def _speaking(self, call: Call) -> AbstractContextManager[Listener | None]:
         reporter = self._job.reporter
         if not reporter.observed:
             return _SILENCE

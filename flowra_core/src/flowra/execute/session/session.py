@@ -200,6 +200,8 @@ class Session:
         for warning in (*warnings, *_on_threads_only(plan)):
             reporter.log("", warning, "warning")
         cache = self._result_cache(reporter, policy, journal, earlier)
+        if cache is not None and earlier is not None:
+            cache.goes_on = _is_same(earlier, plan, header)
         physical, known = _asked(plan, cache, wanted.values())
         job = Job(
             run_id=run_id,
@@ -346,6 +348,14 @@ def _asked(
     from flowra.execute.planning import ask_cache
 
     return ask_cache(plan, cache, wanted)
+
+
+def _is_same(earlier: PastRun, plan: LogicalPlan, header: Mapping[str, Any] | None) -> bool:
+    """Tell whether a run runs what an earlier one ran: the same graph, with the same inputs and folder."""
+    now = json.loads(json.dumps({**(header or {}), "folder": str(plan.folder)}, default=str))
+    return all(
+        now.get(part) is not None and now[part] == earlier.header.get(part) for part in ("graph", "inputs", "folder")
+    )
 
 
 def _finish(
