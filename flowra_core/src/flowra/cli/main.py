@@ -161,13 +161,22 @@ def _run(args: list[str]) -> int:
         show_error(error, verbose=verbose)
         return error.exit_code
     except _ReaderHasLeftError:
-        # What is still buffered has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
     except Exception as error:  # noqa: BLE001  the last place where a mistake of ours can be said in words
         show_unexpected(error, verbose=verbose)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # The interpreter would try once more as it ends, and put its own exit code, 120, in place of ours.
+            _drop_output()
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _drop_output() -> None:
+    """What is still buffered for stdout has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
