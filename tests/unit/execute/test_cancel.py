@@ -106,6 +106,13 @@ def test_a_node_that_says_it_was_cancelled_when_it_was_not_has_failed(run_one):
 class TestCtrlC:
     """In a program or a notebook, where nobody but Python handles it."""
 
+    @pytest.fixture(autouse=True)
+    def python_handles_it(self):
+        # A process that a shell started in the background ignores the signal, and so would these tests.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     @pytest.fixture
     def interrupting(self):
         class Interrupting(Node):
