@@ -3,10 +3,9 @@ store stays sound."""
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 from fixtures.fault_pack import of
+from fixtures.small_disk import fill
 
 NODES = {
     "blocks": {"type": "Block", "number": list(range(10)), "size": 400_000},
@@ -15,33 +14,6 @@ NODES = {
     "total": {"type": "Total", "values": of("work.value")},
 }
 EXPECTED = {"total": float(sum(sum(b"%08d" % number) * 50_000 for number in range(10)) + 10)}
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    path = tmp_path / "disk"
-    path.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(path)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a small file system can't be mounted here")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def fill(path):
-    ballast = path / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for piece in (1 << 16, 1 << 12, 1):
-            try:
-                while True:
-                    file.write(bytes(piece))
-            except OSError:
-                continue
-    return ballast
 
 
 def logged(flowra):

@@ -3,12 +3,12 @@ size of files, which make the same calls fail at the same places with another re
 
 import resource
 import signal
-import subprocess
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from fixtures.small_disk import fill
 
 from flowra.exceptions import StoreError
 from flowra.storage.codec.encoded import Encoded
@@ -17,42 +17,12 @@ from flowra.storage.record import Record
 from flowra.storage.refs import InlineRef
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    path = tmp_path / "disk"
-    path.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", str(path)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a small file system can't be mounted here; the tests with limits still run")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
 def key(number):
     return sha256(b"%d" % number).digest()
 
 
 def blob(number, size):
     return Encoded("bytes", (b"%08d" % number * (size // 8),))
-
-
-def fill(path, leave=0):
-    """Fill the disk to the last byte, but for some."""
-    ballast = path / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        size = 0
-        for piece in (1 << 16, 1 << 12, 1):
-            try:
-                while True:
-                    size += file.write(bytes(piece))
-            except OSError:
-                continue
-        file.truncate(size - leave)
-    return ballast
 
 
 def publish(store, number, size):

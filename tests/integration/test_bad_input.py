@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.cli_pack import CHAIN, CommandLine, write_graph
+from fixtures.small_disk import mounted_disk
 
 #: The most that a message may take, in bytes; 15 lines of 400 characters, some of them of several bytes.
 MESSAGE_SIZE = 20_000
@@ -187,31 +187,13 @@ def test_a_settings_file_that_can_not_be_read_is_named(flowra, settings, message
     assert "Traceback" not in done.stderr
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path):
-    """Mount a file system of 64 KiB; skips the test where that may not be done."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "flowra-test", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a file system as Linux does")
 class TestFullDisk:
     def test_results_that_do_not_fit_are_an_error_and_the_earlier_ones_stay_whole(self, flowra, tmp_path):
         if not hasattr(os, "geteuid") or os.geteuid() != 0:
             pytest.skip("only root may mount a small file system")
         write_graph(flowra.work / "long.json", {"join": {"type": "play/Join", "inputs": {"text": "short"}}})
-        with small_disk(tmp_path / "disk") as disk:
+        with mounted_disk(tmp_path / "disk", size="64k") as disk:
             assert flowra.run("run", "long.json", "--output", str(disk)).returncode == 0
             before = (disk / "outputs.json").read_bytes()
             done = flowra.run("run", "long.json", "--output", str(disk), "--set", f"join.text={BIG}")

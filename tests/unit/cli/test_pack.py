@@ -3,14 +3,10 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-
-sys.path.append(str(Path(__file__).parents[2] / "fixtures"))
-
-from pack_factory import ONE_NODE, install_many, install_pack, isolated_site
+from fixtures.pack_factory import ONE_NODE, install_many, install_pack
 
 from flowra.cli.pack import command
 from flowra.exceptions import UsageError
@@ -30,14 +26,6 @@ COMMAND = """
     def flowra_storage_backends():
         return [StorageEntry("s3", "{package}.s3:S3", "Buckets.")]
 """
-
-
-@pytest.fixture
-def site(tmp_path):
-    folder = tmp_path / "site"
-    folder.mkdir()
-    with isolated_site(folder):
-        yield folder
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from fixtures.pack_factory import install_pack, isolated_site, settle
+from fixtures.pack_factory import install_pack, settle
 from fixtures.plan_nodes import MIGRATIONS, Chain, Load, pix_catalog
 
 from flowra.dag.catalog import NodeCatalog
@@ -32,14 +32,6 @@ class Mine(Node):
         count: int = 1
 
     def run(self, context, args): ...
-
-
-@pytest.fixture
-def site(tmp_path):
-    folder = tmp_path / "site"
-    folder.mkdir()
-    with isolated_site(folder):
-        yield folder
 
 
 def test_the_types_of_packs_and_of_the_program_are_listed_together():

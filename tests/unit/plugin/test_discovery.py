@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from pack_factory import ONE_NODE, install_pack, write_manifest_file, write_metadata
+from fixtures.pack_factory import ONE_NODE, install_pack, write_manifest_file, write_metadata
 
 from flowra.plugin import PluginManager
 

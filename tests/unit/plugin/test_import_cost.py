@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sys
 
-from pack_factory import install_pack
+from fixtures.pack_factory import install_pack
 
 from flowra.plugin import NodeEntry
 from flowra.plugin.import_cost import measure_import_cost

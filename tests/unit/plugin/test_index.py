@@ -7,7 +7,7 @@ import sys
 import zlib
 
 import pytest
-from pack_factory import ONE_NODE, install_many, install_pack, settle, write_manifest_file
+from fixtures.pack_factory import ONE_NODE, install_many, install_pack, settle, write_manifest_file
 
 from flowra.plugin import PluginManager, discovery, index
 

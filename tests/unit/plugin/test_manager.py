@@ -5,7 +5,7 @@ import threading
 import types
 
 import pytest
-from pack_factory import install_pack
+from fixtures.pack_factory import install_pack
 
 from flowra.exceptions import NodeDefinitionError, PluginError, Problem
 from flowra.plugin import CommandEntry, NodeEntry, PluginManager, default_manager, hookimpl, manager, use_manager
