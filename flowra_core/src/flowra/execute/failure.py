@@ -79,7 +79,11 @@ def invalid_arguments(
 
 
 def invalid_result(
-    node: PlannedNode, reasons: Mapping[str, str], inputs: Mapping[str, Any], error: BaseException | None, module: str
+    node: PlannedNode,
+    reasons: Mapping[str, str],
+    inputs: Mapping[str, Any],
+    error: BaseException | None = None,
+    module: str = "",
 ) -> NodeFailedError:
     """Return the error for a node whose `run` gave back something other than its `OutputArgs`.
 
@@ -87,8 +91,8 @@ def invalid_result(
         node: The node.
         reasons: What is wrong, by output port; under an empty name, what is wrong with the whole.
         inputs: Its inputs by port, as it got them.
-        error: What was raised when the result was made or checked.
-        module: The module of its class.
+        error: What was raised when the result was made or checked, if its traceback says more.
+        module: The module of the node's class, to find its own frames in that traceback.
     """
     ports = [port for port in reasons if port]
     place = _own_frame(error.__traceback__, module.partition(".")[0], only_own=True) if error is not None else None

@@ -79,7 +79,7 @@ def checked(node: PlannedNode, node_class: type[Node], result: Any, args: BaseAr
             raise failed(node, error, node_class.__module__, given(args)) from error
     if not isinstance(result, args_class):
         reason = f"run returned {short(result)}, not {args_class.__qualname__}"
-        raise invalid_result(node, {"": reason}, given(args), None, node_class.__module__)
+        raise invalid_result(node, {"": reason}, given(args))
     return {name: getattr(result, name) for name in args_class.__ports__}
 
 

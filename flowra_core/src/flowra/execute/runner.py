@@ -182,7 +182,7 @@ class CallRunner:
             reason = (
                 f"needs() named {', '.join(sorted(map(str, unknown)))}; its lazy inputs are {', '.join(sorted(lazy))}"
             )
-            raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__)
+            raise invalid_result(call.node, {"": reason}, given(args))
         return named & linked
 
     def expanded(self, call: Call, outputs: Mapping[str, Value]) -> Outputs | Ended:
@@ -333,7 +333,7 @@ class CallRunner:
         """Plan the graph that a node returned; its mistakes are the node's."""
         if call.state.depth >= EXPANSION_LIMIT:
             reason = f"expansions lie {EXPANSION_LIMIT} deep: a loop that does not end?"
-            raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__)
+            raise invalid_result(call.node, {"": reason}, given(args))
         try:
             for local in local_classes(expansion.graph):
                 self._job.catalog.add(local)
@@ -342,11 +342,11 @@ class CallRunner:
             reason = "the graph that it returned can't run: " + "\n".join(
                 [error.what, *map(str, getattr(error, "problems", ()))]
             )
-            raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__) from error
+            raise invalid_result(call.node, {"": reason}, given(args)) from error
         ports = [port.name for port in call.node.description.outputs]
         if missing := [port for port in ports if port not in plan.outputs]:
             reason = f"the graph that it returned has no output {', '.join(missing)}"
-            raise invalid_result(call.node, {"": reason}, given(args), None, site.node_class.__module__)
+            raise invalid_result(call.node, {"": reason}, given(args))
         reasons = {}
         for port in call.node.description.outputs:
             gives = plan.output_type(plan.outputs[port.name])
@@ -354,7 +354,7 @@ class CallRunner:
             if found.kind == "refused":
                 reasons[port.name] = f"the graph that it returned gives {gives}, not {port.value_type}: {found.why}"
         if reasons:
-            raise invalid_result(call.node, reasons, given(args), None, site.node_class.__module__)
+            raise invalid_result(call.node, reasons, given(args))
         return Expanded(plan, {port: plan.outputs[port] for port in ports})
 
     def _keep(self, call: Call, key: ActionKey | None, outputs: Outputs | Ended, seconds: float) -> None:

@@ -32,6 +32,8 @@ __all__ = ["Scheduler"]
 CHEAP = 0.0002
 
 _CANCELLED = Failed("the run was cancelled")
+#: What the runner raises for a call that gave no result; one that was overdue has been taken up already.
+_WITHOUT_RESULT = (NodeFailedError, NodeCancelledError, OverdueError)
 Outputs = Mapping[str, Value]
 
 
@@ -268,14 +270,10 @@ class Scheduler:
                 if (block := blocked(call)) is not None:
                     return self._settle(call, self._without_value(call.name, block))
             result = self._runner.call(call, self._finish_later)
-        except NodeCancelledError:
-            return self._settle(call, self._without_value(call.name, _CANCELLED))
         except LengthsDifferError as error:
             return self._settle(call, self._fail(call.name, lengths_differ(call.node, error)))
-        except NodeFailedError as error:
-            return self._retry_or_fail(call, error)
-        except OverdueError:
-            return None
+        except _WITHOUT_RESULT as error:
+            return self._without_result(call, error)
         self._cost[description.type] = time.perf_counter() - began
         if type(result) is dict:
             return self._settle(call, result)
@@ -320,15 +318,19 @@ class Scheduler:
     def _taken_up(self, call: Call, finish: Callable[[], Any]) -> NodeState | Call | None:
         try:
             result = finish()
-        except NodeCancelledError:
-            return self._settle(call, self._without_value(call.name, _CANCELLED))
-        except NodeFailedError as error:
-            return self._retry_or_fail(call, error)
-        except OverdueError:
-            return None
+        except _WITHOUT_RESULT as error:
+            return self._without_result(call, error)
         return self._expand(call, result) if isinstance(result, Expanded) else self._settle(call, result)
 
     # ---- calls and nodes end -----------------------------------------------------------------------------------------
+
+    def _without_result(self, call: Call, error: Exception) -> NodeState | Call | None:
+        """Take up a call that raised one of `_WITHOUT_RESULT`."""
+        if isinstance(error, NodeFailedError):
+            return self._retry_or_fail(call, error)
+        if isinstance(error, NodeCancelledError):
+            return self._settle(call, self._without_value(call.name, _CANCELLED))
+        return None
 
     def _retry_or_fail(self, call: Call, error: NodeFailedError) -> NodeState | Call | None:
         retry = call.node.description.traits.retries
@@ -436,28 +438,25 @@ class Scheduler:
             return ready[0] if len(ready) == 1 else self._go_on_with(ready)
 
     def _taken(self, sources: Iterable[NodeState]) -> None:
-        """Note that one taker of these states has ended, and let go what nobody takes any more. The lock is held."""
-        for source in sources:
-            source.takers -= 1
-            if not source.takers and not source.keep:
-                if source.outputs is not None and source in self._recalled:
-                    self._memory.drop(source.outputs)  # the job itself holds them to its end
-                source.outputs = None
-                if not source.active:
-                    self._give_up(source)
+        """Note that one taker of these states has ended, and let go what nobody takes any more. The lock is held.
 
-    def _give_up(self, state: NodeState) -> None:
-        """Let go what only a branch would take that nobody asks for any more. The lock is held."""
-        pending = [state]
-        while pending:
-            state = pending.pop()
-            state.active = True  # never again
-            for source in (*state.eager, *state.lazy):
+        What only a branch would take that nobody asks for any more has ended as a taker too.
+        """
+        given_up: list[NodeState] = []
+        while True:
+            for source in sources:
                 source.takers -= 1
                 if not source.takers and not source.keep:
+                    if source.outputs is not None and source in self._recalled:
+                        self._memory.drop(source.outputs)  # the job itself holds them to its end
                     source.outputs = None
                     if not source.active:
-                        pending.append(source)
+                        given_up.append(source)
+            if not given_up:
+                return
+            state = given_up.pop()
+            state.active = True  # never again
+            sources = (*state.eager, *state.lazy)
 
     # ---- expansions --------------------------------------------------------------------------------------------------
 
