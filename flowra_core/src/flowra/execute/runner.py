@@ -406,8 +406,13 @@ class CallRunner:
 
     def _data(self, call: Call) -> dict[str, Any]:
         """Return a call's inputs as the node gets them: values in memory, lists without ended items."""
-        plain = self.reader.plain
-        return {port: plain(value) for port, value in call.inputs.items()}
+        reader = self.reader
+        return {
+            port: (data if (data := value.data) is not ABSENT else reader.load(value))
+            if type(value) is Held
+            else reader.plain(value)
+            for port, value in call.inputs.items()
+        }
 
     def _again(self, call: Call) -> Outputs | None:
         """Run a node once more for a call that was recalled, and return its outputs; None where it has none."""

@@ -49,7 +49,7 @@ class MemoryBudget:
         for value in outputs.values():
             if isinstance(value, Many):
                 self.drop({str(index): item for index, item in enumerate(value.items)})
-            elif isinstance(value, Held) and value.ref is not None:
+            elif isinstance(value, Held) and value.data is not ABSENT and value.ref is not None:
                 with self._lock:
                     self._forget(id(value))
                 value.data = ABSENT
