@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -68,9 +68,6 @@ class OverdueError(Exception):
     """A call came to an end after it had run out of time: something else stands for it already."""
 
 
-_SILENCE = nullcontext()
-
-
 @dataclass(frozen=True, slots=True)
 class _Site:
     """What all calls of a node share.
@@ -78,12 +75,12 @@ class _Site:
     Attributes:
         node_class: Its class.
         slot: Where its instances are.
-        outputs: Its output ports: names and types.
+        outputs: Its output ports: names and types, and whether what they give is taken item by item if it is a list.
     """
 
     node_class: type[Node]
     slot: InstanceSlot
-    outputs: tuple[tuple[str, ValueType], ...]
+    outputs: tuple[tuple[str, ValueType, bool], ...]
 
 
 @dataclass(slots=True)
@@ -189,9 +186,7 @@ class CallRunner:
         """Take up what the graph gave that ran in a call's place."""
         ended = next((value for value in outputs.values() if isinstance(value, Ended)), None)
         result: Outputs | Ended = ended if ended is not None else dict(outputs)
-        described = self._described(result)
-        self._keep(call, self._cache.key(call) if self._cache is not None else None, result, 0.0)
-        self._report(call, result, 0.0, described)
+        self._end(call, self._cache.key(call) if self._cache is not None else None, result, 0.0)
         return result
 
     def deliver(self, output: NodeOutput, value: Value, outcome: Outcome) -> None:
@@ -229,6 +224,22 @@ class CallRunner:
         held: ExitStack | None = None,
     ) -> Result:
         """Run a node; `held` is let go when it has run, also where that is later."""
+        reporter = self._job.reporter
+        if not reporter.observed:
+            return self._made(call, key, finish_later, held, None)
+        name = call.name
+        reporter.started(name, call.node.type)
+        with speaking(lambda text, level: reporter.log(name, text, level)) as listener:
+            return self._made(call, key, finish_later, held, listener)
+
+    def _made(
+        self,
+        call: Call,
+        key: ActionKey | None,
+        finish_later: Callable[[Call, Callable[[], Any]], None],
+        held: ExitStack | None,
+        listener: Listener | None,
+    ) -> Result:
         began = time.perf_counter()
         site = self._site(call)
         args = prepared(call.node, site.node_class.InputArgs, self._data(call))
@@ -236,51 +247,43 @@ class CallRunner:
         instance = timed = None
         later = False
         try:
-            with self._speaking(call) as listener:
-                instance = site.slot.take(context)
-                if self.watch is not None and call.node.description.traits.timeout is not None:
-                    # Its time begins here: it may have waited for an instance, and for another who computes the same.
-                    timed = self._timed[call] = _Timed(call.attempt, context, site.slot, instance, held)
-                    self.watch(call)
-                result = instance.run(context, args)
-                if inspect.iscoroutine(result):
-                    # What a coroutine prints belongs to the node too: it runs in a copy of this context.
-                    waiting = held.pop_all() if held is not None else ExitStack()
-                    waiting.callback(context.close)
-                    waiting.callback(site.slot.give, instance)
-                    if listener is not None:
-                        waiting.callback(end_line, listener)
-                    later = True
-                    resume = self._resume(call, key, site, args, began, waiting, timed, finish_later)
-                    stop = self._awaiter.start(result, resume)
-                    if timed is not None:
-                        timed.stop = stop
-                    return Later()
+            instance = site.slot.take(context)
+            if self.watch is not None and call.node.description.traits.timeout is not None:
+                # Its time begins here: it may have waited for an instance, and for another who computes the same.
+                timed = self._timed[call] = _Timed(call.attempt, context, site.slot, instance, held)
+                self.watch(call)
+            result = instance.run(context, args)
+            if inspect.iscoroutine(result):
+                # What a coroutine prints belongs to the node too: it runs in a copy of this context.
+                waiting = held.pop_all() if held is not None else ExitStack()
+                waiting.callback(context.close)
+                waiting.callback(site.slot.give, instance)
+                if listener is not None:
+                    waiting.callback(end_line, listener)
+                later = True
+                resume = self._resume(call, key, site, args, began, waiting, timed, finish_later)
+                stop = self._awaiter.start(result, resume)
+                if timed is not None:
+                    timed.stop = stop
+                return Later()
         except BaseException as error:
-            self._in_time(call, timed)
+            if timed is not None:
+                self._in_time(call, timed)
             raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
         finally:
             if not later:
                 if instance is not None:
                     site.slot.give(instance)
                 context.close()
-        self._in_time(call, timed)
+        if timed is not None:
+            self._in_time(call, timed)
         return self._taken(call, key, site, args, result, began)
 
-    def _in_time(self, call: Call, timed: _Timed | None) -> None:
+    def _in_time(self, call: Call, timed: _Timed) -> None:
         """Note that a try has ended; raises OverdueError if it had run out of time."""
-        if timed is None:
-            return
         if not call.claim(timed.attempt):
             raise OverdueError
         self._timed.pop(call, None)
-
-    def _speaking(self, call: Call) -> AbstractContextManager[Listener | None]:
-        reporter = self._job.reporter
-        if not reporter.observed:
-            return _SILENCE
-        reporter.started(call.name, call.node.type)
-        return speaking(lambda text, level: reporter.log(call.name, text, level))
 
     def _resume(
         self,
@@ -301,9 +304,11 @@ class CallRunner:
                     try:
                         result = outcome()
                     except BaseException as error:
-                        self._in_time(call, timed)
+                        if timed is not None:
+                            self._in_time(call, timed)
                         raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
-                    self._in_time(call, timed)
+                    if timed is not None:
+                        self._in_time(call, timed)
                     return self._taken(call, key, site, args, result, began)
 
             finish_later(call, finish)
@@ -322,11 +327,10 @@ class CallRunner:
             outputs = Ended(result.reason or f"{call.name} ended the branch")
         else:
             found = checked(call.node, site.node_class, result, args)
-            outputs = {name: _value(found[name], value_type) for name, value_type in site.outputs}
-        # Described before it is kept: where another was first, what stays of it is a reference.
-        described = self._described(outputs)
-        self._keep(call, key, outputs, seconds)
-        self._report(call, outputs, seconds, described)
+            outputs = {}
+            for name, value_type, is_list in site.outputs:
+                outputs[name] = _value(found[name], value_type) if is_list else Held(value_type, found[name])
+        self._end(call, key, outputs, seconds)
         return outputs
 
     def _planned(self, call: Call, site: _Site, args: BaseArgs, expansion: Expansion) -> Expanded:
@@ -357,9 +361,19 @@ class CallRunner:
             raise invalid_result(call.node, reasons, given(args))
         return Expanded(plan, {port: plan.outputs[port] for port in ports})
 
-    def _keep(self, call: Call, key: ActionKey | None, outputs: Outputs | Ended, seconds: float) -> None:
+    def _end(self, call: Call, key: ActionKey | None, outputs: Outputs | Ended, seconds: float) -> None:
+        """Keep what a call gave, and report it."""
+        observed = self._job.reporter.observed
+        # Described before it is kept: where another was first, what stays of it is a reference.
+        described = _described_outputs(outputs) if observed else {}
         if self._cache is not None:
             self._cache.remember(key, call, outputs, seconds)
+        if not observed:
+            return
+        if isinstance(outputs, Ended):
+            self._job.reporter.not_run(call.name, outputs.reason)
+        else:
+            self._job.reporter.succeeded(call.name, seconds, described)
 
     def _recalled(self, call: Call, key: ActionKey | None, found: Outputs | Ended) -> Outputs | Ended:
         if isinstance(found, Ended):
@@ -371,17 +385,6 @@ class CallRunner:
             mark_origin(value, origin, port)
         self._job.reporter.cached(call.name, call.node.type)
         return found
-
-    def _described(self, outputs: Outputs | Ended) -> dict[str, str]:
-        if isinstance(outputs, Ended) or not self._job.reporter.observed:
-            return {}
-        return {port: _described(value) for port, value in outputs.items()}
-
-    def _report(self, call: Call, outputs: Outputs | Ended, seconds: float, described: Mapping[str, str]) -> None:
-        if isinstance(outputs, Ended):
-            self._job.reporter.not_run(call.name, outputs.reason)
-        else:
-            self._job.reporter.succeeded(call.name, seconds, described)
 
     # ---- data --------------------------------------------------------------------------------------------------------
 
@@ -397,7 +400,9 @@ class CallRunner:
             except PluginError as error:
                 raise failed(node, error, "", {}) from error
             init = prepared(node, node_class.InitArgs, node.init, "init")
-            outputs = tuple((port.name, port.value_type) for port in node.description.outputs)
+            outputs = tuple(
+                (port.name, port.value_type, _is_list(port.value_type)) for port in node.description.outputs
+            )
             site = self._sites[shared] = _Site(node_class, self._pool.slot(node_class, init), outputs)
         return site
 
@@ -425,12 +430,21 @@ class CallRunner:
         return result if isinstance(result, dict) else None
 
 
+def _is_list(value_type: ValueType) -> bool:
+    inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
+    return isinstance(inner, ListOf)
+
+
 def _value(data: Any, value_type: ValueType) -> Value:
     """Return what a node gave as a value: a list as one value for each item."""
     inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
     if isinstance(inner, ListOf) and isinstance(data, list):
         return Many([_value(item, inner.item) for item in data])
     return Held(value_type, data)
+
+
+def _described_outputs(outputs: Outputs | Ended) -> dict[str, str]:
+    return {} if isinstance(outputs, Ended) else {port: _described(value) for port, value in outputs.items()}
 
 
 def _described(value: Value) -> str:

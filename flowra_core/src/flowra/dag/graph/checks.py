@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from flowra.dag.graph.model import Graph, GraphNode
 from flowra.dag.graph.names import nearest, subgraph_name
-from flowra.dag.graph.order import cycles, source_ids
+from flowra.dag.graph.order import cycles, is_in_order, source_ids
 from flowra.dag.graph.places import KeyPath, render_place
 from flowra.dag.graph.scope import Scope
 from flowra.dag.graph.values import MAX_DEPTH, Link, links_in, refs_in
@@ -43,8 +43,10 @@ class _Checker:
         pending = [Scope(graph, (), None)]
         while pending:
             scope = pending.pop()
-            self.check_links(scope)
-            self.check_cycles(scope)
+            if not is_in_order(scope.graph):
+                self.check_links(scope)
+                self.check_cycles(scope)
+            self.check_outputs(scope)
             self.check_subgraphs(scope)
             inner = [scope.find(name) for name in scope.graph.subgraphs]
             if len(scope.path) < 2 * MAX_DEPTH:
@@ -79,7 +81,10 @@ class _Checker:
                         place = (*scope.path, "nodes", node.id, "inputs", port, *inside)
                         fix = self.guess(ref.name, graph.inputs, "the graph has no inputs")
                         self.report(place, f"the graph has no input {ref.name!r}", fix)
-        for name, link in graph.outputs.items():
+
+    def check_outputs(self, scope: Scope) -> None:
+        nodes = scope.graph.nodes
+        for name, link in scope.graph.outputs.items():
             if link.node not in nodes:
                 place = (*scope.path, "outputs", name)
                 self.report_dangling(place, link, nodes)

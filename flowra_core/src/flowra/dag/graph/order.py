@@ -7,11 +7,36 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from flowra.dag.graph.model import Graph
-from flowra.dag.graph.values import links_in
+from flowra.dag.graph.values import Link, links_in, refs_in
 
-__all__ = ["cycles", "layers", "source_ids", "topological_order"]
+__all__ = ["cycles", "is_in_order", "layers", "source_ids", "topological_order"]
 
 T = TypeVar("T")
+
+
+#: Literals that hold no links.
+_SCALARS = frozenset({bool, int, float, str, type(None)})
+
+
+def is_in_order(graph: Graph) -> bool:
+    """Tell whether each node takes values only from nodes before it, and from inputs that the graph has.
+
+    Most graphs are written so, and then nothing in them leads nowhere, and there is no cycle.
+    """
+    seen: set[str] = set()
+    for node in graph.nodes.values():
+        for value in node.inputs.values():
+            kind = type(value)
+            if kind is Link:
+                if value.node not in seen:
+                    return False
+            elif kind not in _SCALARS and not (
+                all(link.node in seen for _, link in links_in(value))
+                and all(ref.name in graph.inputs for _, ref in refs_in(value))
+            ):
+                return False
+        seen.add(node.id)
+    return True
 
 
 def source_ids(graph: Graph) -> dict[str, list[str]]:

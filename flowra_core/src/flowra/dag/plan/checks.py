@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
 from flowra.dag.graph import MISSING, Graph, GraphNode, InputRef, Link, structural_problems
-from flowra.dag.graph.order import source_ids, topological_order
+from flowra.dag.graph.order import is_in_order, source_ids, topological_order
 from flowra.dag.graph.places import KeyPath, render_place
 from flowra.dag.graph.scope import Scope, scopes
-from flowra.dag.graph.values import links_in
 from flowra.dag.plan.interface import Interfaces, input_port
 from flowra.dag.plan.mapping import item_type, literal_depth, nested, refusal, type_fit
 from flowra.dag.port import Port
@@ -26,16 +25,38 @@ from flowra.type.named import value_type_from_json
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf
 
-__all__ = ["check"]
+__all__ = ["Checked", "check", "checked"]
+
+
+class Checked(NamedTuple):
+    """What came of checking a graph.
+
+    Attributes:
+        problems: Every mistake: those that show in the graph alone, and those that show against the packs.
+        interfaces: What its nodes look like.
+        maps: Whether a node maps over a list that stands, or is given by a node, in the same graph as the node.
+    """
+
+    problems: list[Problem]
+    interfaces: Interfaces
+    maps: bool
+
+
+def checked(graph: Graph, catalog: NodeCatalog) -> Checked:
+    """Check a graph against the packs at hand."""
+    problems = structural_problems(graph)
+    interfaces = Interfaces(catalog)
+    maps = False
+    for scope in scopes(graph):
+        checking = _ScopeCheck(scope, interfaces)
+        problems += checking.problems()
+        maps = maps or bool(checking.depths)
+    return Checked(problems, interfaces, maps)
 
 
 def check(graph: Graph, catalog: NodeCatalog) -> list[Problem]:
-    """Return every mistake of a graph: those that show in the graph alone, and those that show against the packs."""
-    problems = structural_problems(graph)
-    interfaces = Interfaces(catalog)
-    for scope in scopes(graph):
-        problems += _ScopeCheck(scope, interfaces).problems()
-    return problems
+    """Return every mistake of a graph."""
+    return checked(graph, catalog).problems
 
 
 class _Declared(NamedTuple):
@@ -204,14 +225,10 @@ def _sources_first(graph: Graph) -> Iterable[GraphNode]:
 
     Nodes on a cycle come last.
     """
-    seen: set[str] = set()
-    for node in graph.nodes.values():
-        for value in node.inputs.values():
-            if any(link.node not in seen for _, link in links_in(value)):
-                order = topological_order(source_ids(graph))
-                return [graph.nodes[each] for each in dict.fromkeys([*order, *graph.nodes])]
-        seen.add(node.id)
-    return graph.nodes.values()
+    if is_in_order(graph):
+        return graph.nodes.values()
+    order = topological_order(source_ids(graph))
+    return [graph.nodes[each] for each in dict.fromkeys([*order, *graph.nodes])]
 
 
 def _holds_links(value: Any) -> bool:

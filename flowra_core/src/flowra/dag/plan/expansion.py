@@ -42,6 +42,7 @@ class _Task:
 class _Expansion:
     def __init__(self, interfaces: Interfaces, folder: Path) -> None:
         self.interfaces = interfaces
+        self.migrates = interfaces.migrates
         self.folder = folder
         self.nodes: dict[str, PlannedNode] = {}
         self.count = 0
@@ -84,6 +85,8 @@ class _Expansion:
             yield _Task(inner, prefix, bindings)
 
     def renamed(self, link: Link, scope: Scope, prefix: str) -> NodeOutput:
+        if not self.migrates:
+            return NodeOutput(_within(prefix, link.node), link.port)
         node = scope.graph.nodes[link.node]
         description = self.interfaces.of(node, scope)
         assert description is not None, "unknown types are refused before"
@@ -107,7 +110,7 @@ class _Expansion:
         literals: dict[str, Any] = {}
         links: dict[str, Any] = {}
         for name, written in given.items():
-            if isinstance(written, Link):
+            if type(written) is Link:
                 links[name] = self.renamed(written, task.scope, task.prefix)
                 continue
             value = self._bound(written, task)
@@ -119,11 +122,13 @@ class _Expansion:
                 links[name] = _frozen(value, port.value_type, self.folder)
             else:
                 literals[name] = located(value, port.value_type, self.folder)
-        init = {
-            port.name: located(given_init[port.name], port.value_type, self.folder)
-            for port in description.init
-            if port.name in given_init
-        }
+        init: dict[str, Any] = {}
+        if given_init:
+            init = {
+                port.name: located(given_init[port.name], port.value_type, self.folder)
+                for port in description.init
+                if port.name in given_init
+            }
         identity = _within(task.prefix, node.id)
         self.nodes[identity] = PlannedNode(identity, description, init, literals, links)
 

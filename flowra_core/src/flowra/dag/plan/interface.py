@@ -77,6 +77,11 @@ class Interfaces:
             raise known
         return known
 
+    @property
+    def migrates(self) -> bool:
+        """Whether a node was written for another version of its type than the installed one; known after a check."""
+        return bool(self._migrated)
+
     def output_type(self, node: GraphNode, port: str, scope: Scope) -> ValueType | None:
         """Return the type of an output, or None if node or port can't be had."""
         description = self.of(node, scope)

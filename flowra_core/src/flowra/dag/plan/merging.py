@@ -32,11 +32,12 @@ def merged(nodes: Mapping[str, PlannedNode], keep: frozenset[str]) -> tuple[dict
         if instead and any(output.node in instead for output in node.sources()):
             links = {port: _renamed(binding, instead) for port, binding in node.links.items()}
             node = dataclasses.replace(node, links=links)  # noqa: PLW2901  the same node, with its sources' new names
-        traits = node.description.traits
-        if node.id in keep or node.id not in taken or not traits.cacheable or not _is_plain(node):
+        repeatable = node.id in taken and node.description.traits.cacheable and node.id not in keep
+        signature = _signature(node) if repeatable else None
+        if signature is None:
             kept[node.id] = node
             continue
-        first = seen.setdefault(_signature(node), node.id)
+        first = seen.setdefault(signature, node.id)
         if first == node.id:
             kept[node.id] = node
         else:
@@ -44,19 +45,17 @@ def merged(nodes: Mapping[str, PlannedNode], keep: frozenset[str]) -> tuple[dict
     return kept, instead
 
 
-def _signature(node: PlannedNode) -> tuple[Any, ...]:
-    """Return what two nodes have in common that do the same."""
-    links: Any = tuple(sorted(node.links.items()))
-    if any(type(binding) is not NodeOutput for _, binding in links):
-        links = repr(links)  # as text, since 1, 1.0 and True would be equal
-    literals = repr(sorted(node.literals.items())) if node.literals else ""
-    return node.type, links, literals, repr(node.init) if node.init else ""
-
-
-def _is_plain(node: PlannedNode) -> bool:
-    # A link alone is plain; they are by far the most.
-    links = (binding for binding in node.links.values() if type(binding) is not NodeOutput)
-    return all(map(_plain, (*node.literals.values(), *node.init.values(), *links)))
+def _signature(node: PlannedNode) -> tuple[Any, ...] | None:
+    """Return what two nodes have in common that do the same; None if it holds values that are not compared."""
+    links: Any = tuple(node.links.items())
+    if len(links) > 1:
+        links = tuple(sorted(links))
+    if not (node.literals or node.init) and all(type(binding) is NodeOutput for _, binding in links):
+        return node.type, links
+    if not all(map(_plain, (*node.literals.values(), *node.init.values(), *node.links.values()))):
+        return None
+    # As text, since 1, 1.0 and True would be equal.
+    return node.type, repr(links), repr(sorted(node.literals.items())), repr(node.init)
 
 
 def _plain(value: Any) -> bool:

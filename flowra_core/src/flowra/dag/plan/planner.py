@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from flowra.dag.graph import MISSING, Graph
 from flowra.dag.graph.order import topological_order
 from flowra.dag.graph.scope import Scope
 from flowra.dag.node import Node
-from flowra.dag.plan.checks import check
+from flowra.dag.plan.checks import checked
 from flowra.dag.plan.expansion import expand
-from flowra.dag.plan.interface import Interfaces, input_port
+from flowra.dag.plan.garbage import collection_paused
+from flowra.dag.plan.interface import input_port
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.plan.mapping import typed
 from flowra.dag.plan.merging import merged
@@ -42,19 +43,25 @@ def plan_graph(
         GraphInvalidError: The graph has mistakes, or an input is missing or can't be used; carries all of them.
         UsageError: There is no such input or target.
     """
-    given = dict(inputs or {})
-    problems = check(graph, catalog)
-    if not problems:
-        problems = _input_problems(graph, given)
+    with collection_paused():
+        return _planned(graph, catalog, dict(inputs or {}), list(targets))
+
+
+def _planned(graph: Graph, catalog: NodeCatalog, given: dict[str, Any], targets: list[str]) -> LogicalPlan:
+    found = checked(graph, catalog)
+    problems = found.problems or _input_problems(graph, given)
     if problems:
         raise _invalid(graph, problems)
     folder = graph.folder or Path.cwd()
-    nodes, outputs = expand(Scope(graph, (), None), Interfaces(catalog), folder, given)
-    asked = _asked(nodes, list(targets))
-    wanted = _needed(nodes, asked) if asked else set(nodes)
-    ordered, problems = typed(_in_order(nodes, wanted), as_written=not (graph.inputs or graph.subgraphs))
-    if problems:
-        raise _invalid(graph, problems)
+    nodes, outputs = expand(Scope(graph, (), None), found.interfaces, folder, given)
+    asked = _asked(nodes, targets)
+    wanted = _needed(nodes, asked) if asked else nodes.keys()
+    ordered = _in_order(nodes, wanted)
+    as_written = not (graph.inputs or graph.subgraphs)
+    if found.maps or not as_written:
+        ordered, problems = typed(ordered, as_written=as_written)
+        if problems:
+            raise _invalid(graph, problems)
     single, instead = merged(ordered, frozenset(asked))
     kept = {
         name: NodeOutput(instead.get(output.node, output.node), output.port)
@@ -118,7 +125,7 @@ def _needed(nodes: Mapping[str, PlannedNode], asked: list[str]) -> set[str]:
     return needed
 
 
-def _in_order(nodes: Mapping[str, PlannedNode], wanted: set[str]) -> dict[str, PlannedNode]:
+def _in_order(nodes: Mapping[str, PlannedNode], wanted: Set[str]) -> dict[str, PlannedNode]:
     """Return the wanted nodes so that each comes after those it takes values from, otherwise as the graph has them."""
     ordered: dict[str, PlannedNode] = {}
     for node in nodes.values():

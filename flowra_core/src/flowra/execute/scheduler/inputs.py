@@ -7,7 +7,7 @@ from typing import Any
 from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
 from flowra.execute.scheduler.items import pick, split
 from flowra.execute.scheduler.state import Call, NodeState, Scope
-from flowra.execute.values import Ended, Failed, Many
+from flowra.execute.values import Ended, Failed, Held, Many
 
 __all__ = ["add_lazy", "blocked", "calls_of"]
 
@@ -54,6 +54,8 @@ def blocked(call: Call) -> Ended | Failed | None:
     """
     ended: Ended | None = None
     for value in call.inputs.values():
+        if type(value) is Held:
+            continue
         if isinstance(value, Failed):
             return value
         if isinstance(value, Many):

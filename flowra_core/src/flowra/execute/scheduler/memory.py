@@ -13,6 +13,9 @@ from flowra.execute.values import ABSENT, Held, Many, Value
 
 __all__ = ["MemoryBudget"]
 
+#: Data that holds no bytes worth counting, and is most of what nodes hand on.
+_SMALL = frozenset({bool, int, float, str, type(None), type(ABSENT)})
+
 
 class MemoryBudget:
     """Counts the bytes of values, and spills the oldest when they are too many.
@@ -33,6 +36,8 @@ class MemoryBudget:
     def add(self, outputs: Mapping[str, Value]) -> None:
         """Count values, and spill others if that is too much."""
         for value in outputs.values():
+            if type(value) is Held and type(value.data) in _SMALL:
+                continue
             if isinstance(value, Many):
                 self.add({str(index): item for index, item in enumerate(value.items)})
             elif isinstance(value, Held) and (size := value.size):

@@ -54,25 +54,25 @@ class ReadyQueue(Generic[T]):
             self._changed.notify()
 
     def take(self, willing: Callable[[T], bool] | None = None, leave: Callable[[], bool] | None = None) -> T | None:
-        """Return what is to be run next, waiting for it; None once the queue is closed.
+        """Return what is to be run next, waiting for it; None once the queue is closed. The lock is held by the caller.
 
         Args:
             willing: Whether the thread wants a unit; asked again when it has slept for a while. None for any.
             leave: Whether the thread is to do something else; it then gets None.
         """
         patience = PATIENCE[0]
-        with self.lock:
-            while not self.closed and not (leave is not None and leave()):
+        while not self.closed and not (leave is not None and leave()):
+            if self._delayed:
                 self._move_due()
-                if self._ready and (willing is None or willing(self._ready[-1])):
-                    return self._ready.pop()
-                self.idle += 1
-                try:
-                    self._changed.wait(self._wait(patience))
-                finally:
-                    self.idle -= 1
-                patience = min(2 * patience, PATIENCE[1])
-            return None
+            if self._ready and (willing is None or willing(self._ready[-1])):
+                return self._ready.pop()
+            self.idle += 1
+            try:
+                self._changed.wait(self._wait(patience))
+            finally:
+                self.idle -= 1
+            patience = min(2 * patience, PATIENCE[1])
+        return None
 
     def peek(self) -> T | None:
         """Return what would be taken next. The lock is held by the caller."""

@@ -22,7 +22,7 @@ from flowra.execute.scheduler.inputs import add_lazy, blocked, calls_of
 from flowra.execute.scheduler.items import LengthsDifferError, gather
 from flowra.execute.scheduler.memory import MemoryBudget
 from flowra.execute.scheduler.ready import ReadyQueue
-from flowra.execute.scheduler.state import Call, NodeState, Scope, roots, scope_of
+from flowra.execute.scheduler.state import Call, Items, NodeState, Replaced, Scope, roots, scope_of
 from flowra.execute.scheduler.watchdog import Watchdog
 from flowra.execute.values import Ended, Failed, Value
 
@@ -220,9 +220,7 @@ class Scheduler:
     def _work(self, willing: Callable[[NodeState | Call], bool] | None = None, *, own: bool = False) -> None:
         """Run what is ready until there is no more; on the `own` thread of the run, until it is to leave the work."""
         leave = (lambda: self._guarded) if own else None
-        while (unit := self._queue.take(willing, leave)) is not None:
-            with self._lock:
-                self._call_for_help()
+        while (unit := self._next(willing, leave)) is not None:
             following: NodeState | Call | None = unit
             while following is not None:
                 following = self._call(following) if isinstance(following, Call) else self._begin(following)
@@ -230,6 +228,15 @@ class Scheduler:
                     with self._lock:
                         self._enqueue([following])
                     break
+
+    def _next(
+        self, willing: Callable[[NodeState | Call], bool] | None, leave: Callable[[], bool] | None
+    ) -> NodeState | Call | None:
+        with self._lock:
+            unit = self._queue.take(willing, leave)
+            if unit is not None:
+                self._call_for_help()
+            return unit
 
     def _begin(self, state: NodeState) -> NodeState | Call | None:
         """Start a node whose inputs are there, and return what this thread is to do next."""
@@ -240,17 +247,15 @@ class Scheduler:
             found = calls_of(state, node)
         except LengthsDifferError as error:
             return self._end(state, self._fail(state.name, lengths_differ(node, error)))
-        if isinstance(found, Call):
-            return found
+        if type(found) is Call:
+            return self._call(found)
         if isinstance(found, (Ended, Failed)):
             return self._end(state, self._without_value(state.name, found))
-        state.began = time.perf_counter()
-        calls, state.shape = found
-        state.calls_left = len(calls)
-        state.results = [None] * len(calls)
+        calls, shape = found
+        state.items = Items(len(calls), [None] * len(calls), shape, time.perf_counter())
         self._job.reporter.started(state.name, node.type)
         if not calls:
-            return self._end_mapped(state)
+            return self._end_mapped(state, state.items)
         with self._lock:
             self._enqueue(calls[1:])
         return calls[0]
@@ -386,28 +391,31 @@ class Scheduler:
         state = call.state
         if not call.node.depths:
             return self._end(state, result)
+        items = state.items
+        assert items is not None
         with self._lock:
-            state.results[call.index] = result
-            state.calls_left -= 1
-            if state.calls_left:
+            items.results[call.index] = result
+            items.left -= 1
+            if items.left:
                 return self._queue.take_now()
-        return self._end_mapped(state)
+        return self._end_mapped(state, items)
 
-    def _end_mapped(self, state: NodeState) -> NodeState | Call | None:
+    def _end_mapped(self, state: NodeState, items: Items) -> NodeState | Call | None:
         """End a node that mapped: its outputs are lists of what its calls gave."""
         assert state.node is not None
         ports = [port.name for port in state.node.description.outputs]
-        failures = sum(isinstance(result, Failed) for result in state.results)
-        self._job.reporter.mapped(state.name, len(state.results), failures, time.perf_counter() - state.began)
-        results = [dict.fromkeys(ports, each) if isinstance(each, (Ended, Failed)) else each for each in state.results]
-        state.results = []
-        return self._end(state, {port: gather(results, state.shape, port) for port in ports})
+        failures = sum(isinstance(result, Failed) for result in items.results)
+        self._job.reporter.mapped(state.name, len(items.results), failures, time.perf_counter() - items.began)
+        results = [dict.fromkeys(ports, each) if isinstance(each, (Ended, Failed)) else each for each in items.results]
+        state.items = None
+        return self._end(state, {port: gather(results, items.shape, port) for port in ports})
 
     def _end(self, state: NodeState, result: Outputs | Ended | Failed) -> NodeState | Call | None:
         """End a node: hand its outputs on, let go what nobody takes any more, and return what to do next."""
+        outputs: Outputs
         if isinstance(result, (Ended, Failed)):
             assert state.node is not None
-            outputs: Outputs = dict.fromkeys((port.name for port in state.node.description.outputs), result)
+            outputs = dict.fromkeys((port.name for port in state.node.description.outputs), result)
         else:
             outputs = result
         self._memory.add(outputs)
@@ -438,25 +446,26 @@ class Scheduler:
             return ready[0] if len(ready) == 1 else self._go_on_with(ready)
 
     def _taken(self, sources: Iterable[NodeState]) -> None:
-        """Note that one taker of these states has ended, and let go what nobody takes any more. The lock is held.
+        """Note that one taker of these states has ended, and let go what nobody takes any more. The lock is held."""
+        for source in sources:
+            source.takers -= 1
+            if not source.takers and not source.keep:
+                self._let_go(source)
 
-        What only a branch would take that nobody asks for any more has ended as a taker too.
-        """
-        given_up: list[NodeState] = []
-        while True:
-            for source in sources:
-                source.takers -= 1
-                if not source.takers and not source.keep:
-                    if source.outputs is not None and source in self._recalled:
-                        self._memory.drop(source.outputs)  # the job itself holds them to its end
-                    source.outputs = None
-                    if not source.active:
-                        given_up.append(source)
-            if not given_up:
-                return
+    def _let_go(self, state: NodeState) -> None:
+        """Let go of a state's values. What only a branch would take that nobody asks for has ended as a taker too."""
+        given_up = [state]
+        while given_up:
             state = given_up.pop()
-            state.active = True  # never again
-            sources = (*state.eager, *state.lazy)
+            if state.outputs is not None and state in self._recalled:
+                self._memory.drop(state.outputs)  # the job itself holds them to its end
+            state.outputs = None
+            if not state.active:
+                state.active = True  # never again
+                for source in (*state.eager, *state.lazy):
+                    source.takers -= 1
+                    if not source.takers and not source.keep:
+                        given_up.append(source)
 
     # ---- expansions --------------------------------------------------------------------------------------------------
 
@@ -466,7 +475,7 @@ class Scheduler:
             scope = self._scope(expanded.plan, f"{call.name}/", call.state.depth + 1)
             end = NodeState(f"{call.name}/", None, scope, call.state.depth + 1)
             self._guard(expanded.plan)
-            end.replaces, end.exports, end.keep = call, expanded.outputs, True
+            end.replaced, end.keep = Replaced(call, expanded.outputs), True
             end.eager = tuple(dict.fromkeys(scope[output.node] for output in expanded.outputs.values()))
             for source in end.eager:
                 source.takers += 1
@@ -474,11 +483,10 @@ class Scheduler:
             return self._go_on_with(list(ready))
 
     def _end_expansion(self, end: NodeState) -> NodeState | Call | None:
-        call, exports = end.replaces, end.exports
-        assert call is not None
-        assert exports is not None
+        assert end.replaced is not None
+        call = end.replaced.call
         outputs: dict[str, Value] = {}
-        for port, output in exports.items():
+        for port, output in end.replaced.outputs.items():
             found = end.scope[output.node].outputs
             assert found is not None
             outputs[port] = found[output.port]

@@ -10,7 +10,7 @@ from typing import Any
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode, outputs_in
 from flowra.execute.values import Value
 
-__all__ = ["Call", "NodeState", "Scope", "scope_of"]
+__all__ = ["Call", "Items", "NodeState", "Replaced", "Scope", "roots", "scope_of"]
 
 _claiming = threading.Lock()
 
@@ -35,17 +35,13 @@ class NodeState:
         active: Whether it is to run.
         outputs: Its outputs by port once it has ended; None again when they were let go.
         ended: Whether it has ended.
-        calls_left: How many of its calls have not ended.
-        results: What its calls gave.
-        shape: How its calls lie in lists.
-        began: When it began, by `time.perf_counter`.
-        replaces: For the end of an expansion, the call that it stands for.
-        exports: For the end of an expansion, where each output comes from.
+        items: The calls that it makes, where it maps over a list.
+        replaced: For the end of an expansion, what it stands for.
     """
 
     __slots__ = (
-        "active", "began", "calls_left", "consumers", "depth", "eager", "ended", "exports", "keep", "lazy", "name",
-        "node", "outputs", "replaces", "results", "scope", "shape", "takers", "waiting",
+        "active", "consumers", "depth", "eager", "ended", "items", "keep", "lazy", "name", "node", "outputs",
+        "replaced", "scope", "takers", "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str, node: PlannedNode | None, scope: Scope, depth: int) -> None:
@@ -62,12 +58,38 @@ class NodeState:
         self.active = False
         self.outputs: Mapping[str, Value] | None = None
         self.ended = False
-        self.calls_left = 0
-        self.results: list[Any] = []
-        self.shape: Any = 0
-        self.began = 0.0
-        self.replaces: Call | None = None
-        self.exports: Mapping[str, NodeOutput] | None = None
+        self.items: Items | None = None
+        self.replaced: Replaced | None = None
+
+
+@dataclass(slots=True)
+class Items:
+    """The calls of a node that maps over a list.
+
+    Attributes:
+        left: How many of them have not ended.
+        results: What they gave.
+        shape: How they lie in lists.
+        began: When the first began, by `time.perf_counter`.
+    """
+
+    left: int
+    results: list[Any]
+    shape: Any
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What an expansion stands for.
+
+    Attributes:
+        call: The call that returned the graph.
+        outputs: Which output of the graph each output of the call is.
+    """
+
+    call: Call
+    outputs: Mapping[str, NodeOutput]
 
 
 @dataclass(slots=True, eq=False)
@@ -124,13 +146,16 @@ def scope_of(plan: LogicalPlan, prefix: str, depth: int) -> Scope:
         state = scope[identity] = NodeState(prefix + identity, node, scope, depth)
         if not node.links:
             continue
-        lazy_ports = node.description.lazy_ports
-        eager = _states(scope, (binding for port, binding in node.links.items() if port not in lazy_ports))
-        state.eager = eager
-        if lazy_ports:
+        if lazy_ports := node.description.lazy_ports:
+            eager = _states(scope, (binding for port, binding in node.links.items() if port not in lazy_ports))
             lazy = _states(scope, (binding for port, binding in node.links.items() if port in lazy_ports))
             state.lazy = tuple(each for each in lazy if each not in eager)
-        for source in (*eager, *state.lazy):
+            for source in state.lazy:
+                source.takers += 1
+        else:
+            eager = _states(scope, node.links.values())
+        state.eager = eager
+        for source in eager:
             source.takers += 1
     return scope
 

@@ -19,6 +19,7 @@ __all__ = ["check_folder", "export_outputs"]
 
 #: The file that holds the outputs that are plain data.
 VALUES_FILE = "outputs.json"
+_AS_IN_JSON = frozenset({bool, int, str, type(None)})
 _ANOTHER_FOLDER = "choose another folder: flowra run … --output DIR"
 
 
@@ -124,15 +125,15 @@ def _write(value: Any, value_type: ValueType, stem: Path) -> dict[str, Any]:
 def _write_values(plain: Mapping[str, Any], folder: Path) -> None:
     """Write the file of plain data, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(plain, ensure_ascii=False, indent=2)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:  # names of files that are no UTF-8 have halves of surrogate pairs in Python
-            text = json.dumps(plain, indent=2)
+    from pydantic_core import to_json
+
+    try:
+        text = to_json(plain, indent=2)
+    except ValueError:  # names of files that are no UTF-8 have halves of surrogate pairs in Python
+        text = json.dumps(plain, indent=2).encode()
     unfinished = folder / f"{VALUES_FILE}.{os.getpid()}.part"
     try:
-        unfinished.write_text(f"{text}\n", encoding="utf-8")
+        unfinished.write_bytes(text + b"\n")
         unfinished.replace(folder / VALUES_FILE)
     except OSError:
         unfinished.unlink(missing_ok=True)
@@ -142,6 +143,8 @@ def _write_values(plain: Mapping[str, Any], folder: Path) -> None:
 def _plain(value: Any) -> Any:
     from pydantic_core import to_jsonable_python
 
+    if type(value) in _AS_IN_JSON:
+        return value
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()  # the alphabet that a port of bytes reads; pydantic has the other one
     if isinstance(value, (list, tuple)):

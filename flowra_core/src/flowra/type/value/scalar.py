@@ -85,6 +85,8 @@ class Integer(ValueType):
 
 
 def _whole(value: Any) -> Any:
+    if type(value) is int:  # by far the most usual, and this is called for each port of each call
+        return value
     value = _plain(value)
     return int(value) if type(value) is float and value.is_integer() else value
 
@@ -110,6 +112,8 @@ class Float(ValueType):
 
 
 def _real(value: Any) -> Any:
+    if type(value) is float:
+        return value
     value = _plain(value)
     if type(value) is int:
         try:
