@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from flowra.execute.scheduler.state import Call
 from flowra.execute.values import ABSENT, Ended, Held, Many, Value
 from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef, EndedRef, InlineRef, ListRef, Ref
-from flowra.storage.store import Store
+from flowra.storage.store import KeyLock, Store
 from flowra.type.component_type import component_for
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf
@@ -81,19 +80,24 @@ class ResultCache:
             inputs[port] = digest
         return static.key(inputs)
 
-    def find(self, call: Call) -> dict[str, Value] | Ended | None:
-        """Return what a call gave in the run that is resumed or in an earlier one; None where it has to run."""
-        key = self.key(call)
-        found = self.resume(key, call)
-        if found is None and key is not None and self.shares(call):
-            found = self.recall(key, call)
-        return found
+    def find_many(self, calls: Sequence[Call]) -> list[dict[str, Value] | Ended | None]:
+        """Return for each call what it gave in the run that is resumed or in an earlier one; None where it has to run.
 
-    def ref_of(self, value: Value) -> Ref:
-        """Return the reference of a value that was recalled."""
-        ref = self.referenced(value)
-        assert not isinstance(ref, Unkeyable), "what was recalled has a reference"
-        return ref
+        The store is asked once for all of them.
+        """
+        keys = [self.key(call) for call in calls]
+        found = [self.resume(key, call) for key, call in zip(keys, calls, strict=True)]
+        asked = [
+            (place, key)
+            for place, (key, call) in enumerate(zip(keys, calls, strict=True))
+            if key is not None and found[place] is None and self.shares(call) and not self._refreshes(call)
+        ]
+        records = self._looked_up([key.digest for _, key in asked])
+        for place, key in asked:
+            record = records.get(key.digest)
+            if record is not None:
+                found[place] = self._usable(record.outputs, calls[place], key, "cached")
+        return found
 
     def shares(self, call: Call) -> bool:
         """Tell whether a call's result may stand in for running it, here or elsewhere."""
@@ -102,29 +106,30 @@ class ResultCache:
 
     def recall(self, key: ActionKey, call: Call) -> dict[str, Value] | Ended | None:
         """Return the outputs recorded for a key, not read yet; None where there are none that can be used."""
-        if call.state.name in self.policy.refresh:
+        if self._refreshes(call):
             return None
-        record = self._looked_up(key.digest)
+        record = self._looked_up([key.digest]).get(key.digest)
         return None if record is None else self._usable(record.outputs, call, key, "cached")
 
     def resume(self, key: ActionKey | None, call: Call) -> dict[str, Value] | Ended | None:
         """Return the outputs that a call gave in the run that is resumed, if it is the same call."""
-        entry = self.resumed.get(call.name)
-        if key is None and not self.goes_on:
+        if not self.resumed or (key is None and not self.goes_on):
             return None
+        entry = self.resumed.get(call.name)
         if entry is None or entry.type != call.node.type or entry.key != (key.digest if key is not None else None):
             return None
         outputs = entry.outputs
         if outputs is None:
-            record = self._looked_up(entry.key) if entry.key is not None else None
+            record = self._looked_up([entry.key]).get(entry.key) if entry.key is not None else None
             if record is None:
                 return None
             outputs = record.outputs
         return self._usable(outputs, call, key, "resumed")
 
-    def exclusively(self, key: ActionKey, cancelled: Callable[[], bool]) -> AbstractContextManager[bool]:
-        """Return a context that holds the right to compute a key, against other threads and processes."""
-        return self.store.lock(key.digest, give_up=cancelled)
+    def hold(self, key: ActionKey, cancelled: Callable[[], bool]) -> KeyLock | None:
+        """Wait for the right to compute a key, against other threads and processes; None if it was given up on."""
+        held = self.store.lock(key.digest, give_up=cancelled)
+        return held if held.acquire() else None
 
     def remember(self, key: ActionKey | None, call: Call, outputs: Mapping[str, Value] | Ended, seconds: float) -> None:
         """Record what a call gave, unless a value of it can't be stored."""
@@ -136,7 +141,7 @@ class ResultCache:
         if key is not None and shared:
             record = Record(key.digest, call.node.type, refs, seconds, key.preimage_json(), time.time())
             try:
-                winner = self.store.publish(record, replace=call.state.name in self.policy.refresh)
+                winner = self.store.publish(record, replace=self._refreshes(call))
             except StoreError as error:
                 # The values are there: the journal still says which, for --resume.
                 self._give_up(error)
@@ -275,12 +280,18 @@ class ResultCache:
             return not hasattr(path, "exists") or bool(path.exists())
         return not isinstance(value, Held) or isinstance(value.ref, InlineRef) or self.store.has(value.ref)  # type: ignore[arg-type]
 
-    def _looked_up(self, key: bytes) -> Record | None:
+    def _refreshes(self, call: Call) -> bool:
+        return call.state.name in self.policy.refresh
+
+    def _looked_up(self, keys: list[bytes]) -> dict[bytes, Record]:
         try:
-            return self.store.lookup(key)
+            if len(keys) == 1:
+                record = self.store.lookup(keys[0])
+                return {} if record is None else {keys[0]: record}
+            return self.store.lookup_many(keys)
         except StoreError as error:
             self._give_up(error)
-            return None
+            return {}
 
     def _give_up(self, error: StoreError) -> None:
         """Go on without keeping what the store can't take; said once, since a full disk stays full for a while."""

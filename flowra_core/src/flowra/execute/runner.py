@@ -34,6 +34,7 @@ from flowra.type.value.containers import ListOf, OptionalOf
 if TYPE_CHECKING:
     from flowra.dag.key import ActionKey
     from flowra.execute.cache import ResultCache
+    from flowra.storage.store import KeyLock
 
 __all__ = ["EXPANSION_LIMIT", "CallRunner", "Expanded", "Later", "OverdueError"]
 
@@ -100,7 +101,7 @@ class _Timed:
     context: RunContext
     slot: InstanceSlot
     instance: Node
-    held: ExitStack | None
+    held: KeyLock | None
     stop: Callable[[], None] | None = None
 
 
@@ -144,15 +145,20 @@ class CallRunner:
             return self._recalled(call, key, found)
         if key is None or not cache.shares(call):
             return self._run(call, key, finish_later)
-        if call.state.name not in self._job.plan.missed and (found := cache.recall(key, call)) is not None:
-            return self._recalled(call, key, found)
-        with ExitStack() as stack:
-            if not stack.enter_context(cache.exclusively(key, lambda: self._job.control.cancelled)):
-                raise NodeCancelledError(f"node {call.name} was cancelled while it waited for another run that runs it")
-            # Another may have computed it between the look-up and the lock.
+        held = cache.hold(key, lambda: self._job.control.cancelled)
+        if held is None:
+            raise NodeCancelledError(f"node {call.name} was cancelled while it waited for another run that runs it")
+        later = False
+        try:
+            # Only now: another may have computed it while this one waited for its turn.
             if (found := cache.recall(key, call)) is not None:
                 return self._recalled(call, key, found)
-            return self._run(call, key, finish_later, stack)
+            result = self._run(call, key, finish_later, held)
+            later = isinstance(result, Later)
+            return result
+        finally:
+            if not later:
+                held.release()
 
     def needed(self, call: Call) -> frozenset[str]:
         """Have a node say which of its lazy inputs it needs, knowing the others.
@@ -212,7 +218,7 @@ class CallRunner:
             if timed.stop is not None:
                 timed.stop()
             elif timed.held is not None:
-                timed.held.close()  # another try must not wait for this one
+                timed.held.release()  # another try must not wait for this one
 
     # ---- making a call -----------------------------------------------------------------------------------------------
 
@@ -221,7 +227,7 @@ class CallRunner:
         call: Call,
         key: ActionKey | None,
         finish_later: Callable[[Call, Callable[[], Any]], None],
-        held: ExitStack | None = None,
+        held: KeyLock | None = None,
     ) -> Result:
         """Run a node; `held` is let go when it has run, also where that is later."""
         reporter = self._job.reporter
@@ -237,7 +243,7 @@ class CallRunner:
         call: Call,
         key: ActionKey | None,
         finish_later: Callable[[Call, Callable[[], Any]], None],
-        held: ExitStack | None,
+        held: KeyLock | None,
         listener: Listener | None,
     ) -> Result:
         began = time.perf_counter()
@@ -255,7 +261,9 @@ class CallRunner:
             result = instance.run(context, args)
             if inspect.iscoroutine(result):
                 # What a coroutine prints belongs to the node too: it runs in a copy of this context.
-                waiting = held.pop_all() if held is not None else ExitStack()
+                waiting = ExitStack()
+                if held is not None:
+                    waiting.callback(held.release)
                 waiting.callback(context.close)
                 waiting.callback(site.slot.give, instance)
                 if listener is not None:

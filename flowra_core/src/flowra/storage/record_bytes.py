@@ -79,7 +79,7 @@ def _read_ref(data: bytes, at: int) -> tuple[Ref, int]:
     tag = data[at]
     if tag in (_INLINE, _BLOB):
         stop = at + 2 + data[at + 1]
-        codec = _codec(data[at + 2 : stop])
+        codec = check_codec_name(data[at + 2 : stop].decode())
         digest, after = data[stop : stop + DIGEST_SIZE], stop + DIGEST_SIZE
         if tag == _BLOB:
             return BlobRef(codec, digest, _SIZE.unpack_from(data, after)[0]), after + _SIZE.size
@@ -97,14 +97,3 @@ def _read_ref(data: bytes, at: int) -> tuple[Ref, int]:
         item, start = _read_ref(data, start)
         items.append(item)
     return ListRef(tuple(items)), start
-
-
-# Few names occur, and each is checked once: it becomes part of a file's name.
-_codecs: dict[bytes, str] = {}
-
-
-def _codec(name: bytes) -> str:
-    known = _codecs.get(name)
-    if known is None:
-        known = _codecs[name] = check_codec_name(name.decode())
-    return known

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
@@ -21,7 +20,33 @@ from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef, InlineRef, Ref
 from flowra.storage.reports import Collected, StoreStats, Verified
 
-__all__ = ["Store"]
+__all__ = ["KeyLock", "Store"]
+
+
+class KeyLock(ABC):
+    """The right to compute a key, to be taken and given back; as a context manager, entering says whether it is held.
+
+    Any thread may give it back, and a process that dies lets go. A thread holds one key at a time: with two, two
+    threads could wait for each other.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def acquire(self) -> bool:
+        """Wait for the right, and return whether it is held now; look the key up only then."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give the right back, if it is held."""
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.release()
 
 
 class Store(ABC):
@@ -98,14 +123,8 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def lock(
-        self, key: bytes, *, timeout: float | None = None, give_up: Callable[[], bool] | None = None
-    ) -> AbstractContextManager[bool]:
-        """Return a context manager that holds the right to compute a key, against threads and processes.
-
-        Entering gives True once the right is held, False if it was given up on; look the key up *after* entering,
-        another may have published it meanwhile. A process that dies lets go. A thread holds one key at a time: with
-        two, two threads could wait for each other.
+    def lock(self, key: bytes, *, timeout: float | None = None, give_up: Callable[[], bool] | None = None) -> KeyLock:
+        """Return the right to compute a key, against threads and processes, still to be taken.
 
         Args:
             key: The action key.

@@ -102,8 +102,12 @@ class Sessions(RuleBasedStateMachine):
         self.tables[1] = self.open()
 
     @rule(which=sessions, some=st.lists(keys, max_size=5))
-    def prepare(self, which, some):
-        self.tables[which].prepare(some)
+    def find_many(self, which, some):
+        table = self.tables[which]
+        table.read_on()
+        there = table.among(some)
+        assert set(there) == set(some) & set(self.model)
+        assert table.find_many(there) == {key: self.model[key] for key in there}
 
     @invariant()
     def all_see_the_same(self):

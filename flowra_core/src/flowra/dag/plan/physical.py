@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput
-from flowra.storage.refs import Ref
 
 __all__ = ["PhysicalPlan", "Stage", "physical_plan"]
 
@@ -34,14 +33,14 @@ class PhysicalPlan:
 
     Attributes:
         logical: The plan that it was made of.
-        known: The outputs of the nodes whose results are recorded, by node and port.
+        known: The nodes whose results are recorded.
         needed: The known nodes whose values something that runs, or the result, asks for; the values of the others
             are never read.
         missed: Nodes that were looked up and have no record.
     """
 
     logical: LogicalPlan
-    known: Mapping[str, Mapping[str, Ref]]
+    known: frozenset[str]
     needed: frozenset[str]
     missed: frozenset[str]
 
@@ -55,7 +54,7 @@ class PhysicalPlan:
         running = sum(len(stage.nodes) for stage in self.stages)
         rows = [f"{self.logical.name or 'the graph'}: {running:,} of {len(self.logical.nodes):,} nodes to run"]
         if self.known:
-            read = [node for node in self.known if node in self.needed]
+            read = [node for node in self.logical.nodes if node in self.needed]
             unread = len(self.known) - len(read)
             rows.append(
                 f"cached: {len(self.known):,} nodes" + (f", {unread:,} of them not even read" if unread else "")
@@ -83,7 +82,7 @@ class PhysicalPlan:
 
 def physical_plan(
     logical: LogicalPlan,
-    known: Mapping[str, Mapping[str, Ref]],
+    known: frozenset[str],
     missed: frozenset[str],
     wanted: Iterable[NodeOutput],
 ) -> PhysicalPlan:
@@ -91,7 +90,7 @@ def physical_plan(
 
     Args:
         logical: The logical plan.
-        known: The outputs of the nodes whose results are recorded.
+        known: The nodes whose results are recorded.
         missed: Nodes that were looked up and have no record.
         wanted: The outputs that are asked for.
     """
@@ -103,7 +102,7 @@ def physical_plan(
     return PhysicalPlan(logical, known, frozenset(needed), missed)
 
 
-def _stages(logical: LogicalPlan, known: Mapping[str, Any]) -> tuple[Stage, ...]:
+def _stages(logical: LogicalPlan, known: frozenset[str]) -> tuple[Stage, ...]:
     consumers: dict[str, set[str]] = {}
     sources: dict[str, list[str]] = {}
     for node in logical.nodes.values():

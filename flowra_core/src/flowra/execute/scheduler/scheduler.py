@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flowra.dag.context import NodeCancelledError
+from flowra.dag.plan.garbage import collection_paused
 from flowra.dag.plan.logical import LogicalPlan, outputs_in
+from flowra.dag.plan.physical import PhysicalPlan
 from flowra.exceptions import NodeFailedError
 from flowra.execute.executor import Job, Outcome
 from flowra.execute.failure import lengths_differ, named, release_values, retried_in_vain, timed_out
@@ -76,12 +78,12 @@ class Scheduler:
         plan = self._job.plan.logical
         try:
             with self._lock:
-                scope = self._scope(plan, "", 0)
+                scope = self._scope(plan, "", 0, self._job.plan)
                 for output in self._job.wanted:
                     scope[output.node].keep = True
                 self._take_known(scope)
                 ready = self._activate(roots(plan, scope))
-                self._release_known(scope)
+                self._release_known()
                 self._queue.push(ready)
                 if len(ready) > 1:
                     self._call_for_help()
@@ -106,33 +108,34 @@ class Scheduler:
     def _take_known(self, scope: Scope) -> None:
         """Let the nodes whose results are known count as ended; the lock is held."""
         for name, outputs in self._job.known.items():
-            state = scope[name]
-            state.active = state.ended = True
-            state.outputs = outputs
-            assert state.node is not None
-            self._recalled.add(state)
+            state = scope.get(name)
+            if state is not None:
+                state.active = state.ended = True
+                state.outputs = outputs
+                self._recalled.add(state)
             ended = next((value for value in outputs.values() if isinstance(value, Ended)), None)
             if ended is not None:
                 self._job.reporter.not_run(name, ended.reason)
             else:
-                self._job.reporter.cached(name, state.node.type)
+                self._job.reporter.cached(name, self._job.plan.logical.nodes[name].type)
 
-    def _release_known(self, scope: Scope) -> None:
+    def _release_known(self) -> None:
         """Let go of the known results that nobody takes; the lock is held, and what is asked for is active."""
-        for name in self._job.known:
-            state = scope[name]
-            self._taken((*state.eager, *state.lazy))
+        for state in self._recalled:
             if not state.takers and not state.keep:
                 state.outputs = None
 
     # ---- nodes become ready ------------------------------------------------------------------------------------------
 
-    def _scope(self, plan: LogicalPlan, prefix: str, depth: int) -> Scope:
-        scope = scope_of(plan, prefix, depth)
+    def _scope(self, plan: LogicalPlan, prefix: str, depth: int, asked: PhysicalPlan | None = None) -> Scope:
+        with collection_paused():
+            if asked is None:
+                scope = scope_of(plan, prefix, depth)
+            else:
+                scope = scope_of(plan, prefix, depth, known=asked.known, needed=asked.needed)
         if self._job.reporter.observed:
-            for state in scope.values():
-                assert state.node is not None
-                self._job.reporter.queued(state.name, state.node.type)
+            for node in plan.nodes.values():
+                self._job.reporter.queued(prefix + node.id, node.type)
         return scope
 
     def _activate(self, states: Iterable[NodeState]) -> list[NodeState]:

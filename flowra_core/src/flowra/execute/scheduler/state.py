@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,10 +139,24 @@ class Call:
         return self.state.name if not self.item else self.state.name + "".join(f"[{index}]" for index in self.item)
 
 
-def scope_of(plan: LogicalPlan, prefix: str, depth: int) -> Scope:
-    """Make the states of a plan's nodes, linked to each other; none is active yet."""
+def scope_of(
+    plan: LogicalPlan, prefix: str, depth: int, *, known: Set[str] = frozenset(), needed: Set[str] = frozenset()
+) -> Scope:
+    """Make the states of a plan's nodes, linked to each other; none is active yet.
+
+    Args:
+        plan: The plan.
+        prefix: What stands before the nodes' ids in their names.
+        depth: In how many expansions it lies.
+        known: Nodes whose results are known: they take nothing.
+        needed: The known nodes that others take something from; the rest have no state.
+    """
     scope: Scope = {}
     for identity, node in plan.nodes.items():
+        if identity in known:
+            if identity in needed:
+                scope[identity] = NodeState(prefix + identity, node, scope, depth)
+            continue
         state = scope[identity] = NodeState(prefix + identity, node, scope, depth)
         if not node.links:
             continue

@@ -23,8 +23,8 @@ from flowra.storage.refs import Ref, ref_from_json
 __all__ = ["Journal", "JournalEntry", "PastRun", "RunHistory"]
 
 FORMAT = "flowra-journal/1"
-#: Bytes of lines that wait for another to go out with, at most.
-_MOST_WAITING = 1 << 16
+#: Bytes of lines that wait for another to go out with, at most, and seconds since the last went out.
+_MOST_WAITING, _LONGEST_WAIT = 1 << 16, 0.05
 
 _text = json.encoder.encode_basestring
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
@@ -46,7 +46,9 @@ class Journal:
         self.broken = ""
         self._lock = threading.Lock()
         self._file: int | None = None
-        self._waiting = b""
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._written = 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
@@ -85,7 +87,8 @@ class Journal:
             line += f',"outputs":{_encode({port: ref.to_json() for port, ref in outputs.items()})}'
         if preimage is not None:
             line += f',"preimage":{_encode(preimage)}'
-        self._append(line + "}", wait=how != "ran")
+        # Losing a line whose outputs lie in a record costs nothing: the record is found by the key.
+        self._append(line + "}", wait=outputs is None or how != "ran")
 
     def failed(self, name: str, error: Mapping[str, Any]) -> None:
         """Note a call that failed."""
@@ -103,13 +106,17 @@ class Journal:
         self._append(_encode(line), wait=False)
 
     def _append(self, text: str, *, wait: bool) -> None:
-        """Append a line; one that may wait goes out with the next that may not, since losing it costs nothing."""
+        """Append a line; one that may wait goes out with the next, unless nothing went out for a while."""
         data = text.encode("utf-8", "backslashreplace") + b"\n"
+        now = time.monotonic()
         with self._lock:
-            if wait and len(self._waiting) < _MOST_WAITING:
-                self._waiting += data
+            if wait and now - self._written < _LONGEST_WAIT and self._waiting_bytes < _MOST_WAITING:
+                self._waiting.append(data)
+                self._waiting_bytes += len(data)
                 return
-            data, self._waiting = self._waiting + data, b""
+            data = b"".join((*self._waiting, data))
+            self._waiting.clear()
+            self._waiting_bytes, self._written = 0, now
             file = self._file
             if file is None:
                 return

@@ -344,7 +344,7 @@ def _asked(
 ) -> tuple[PhysicalPlan, Mapping[str, Mapping[str, Value]]]:
     """Return the physical plan, and the values of what is known."""
     if cache is None:
-        return physical_plan(plan, {}, frozenset(), wanted), {}
+        return physical_plan(plan, frozenset(), frozenset(), wanted), {}
     from flowra.execute.planning import ask_cache
 
     return ask_cache(plan, cache, wanted)

@@ -11,6 +11,9 @@ Buffer = bytes | bytearray | memoryview
 #: Names that refs hash under without being codecs.
 RESERVED_CODECS = frozenset({"list", "ended"})
 _CODEC_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+#: Names that were checked already. Few occur, unless somebody makes them up.
+_KNOWN: set[str] = set()
+_MOST_KNOWN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,9 @@ def check_codec_name(name: str) -> str:
     Raises:
         ValueError: It can't be one. Names arrive in records that others wrote, and become part of file names.
     """
-    if not isinstance(name, str) or not _CODEC_NAME.fullmatch(name) or name in RESERVED_CODECS:
-        raise ValueError(f"{name!r} is no codec name: 1 to 32 of a-z, 0-9 and '-', beginning with a letter")
+    if name not in _KNOWN:
+        if not isinstance(name, str) or not _CODEC_NAME.fullmatch(name) or name in RESERVED_CODECS:
+            raise ValueError(f"{name!r} is no codec name: 1 to 32 of a-z, 0-9 and '-', beginning with a letter")
+        if len(_KNOWN) < _MOST_KNOWN:
+            _KNOWN.add(name)
     return name

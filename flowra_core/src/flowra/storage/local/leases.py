@@ -2,8 +2,8 @@
 
 Each session has a file in `sessions/` and holds a lock on it for as long as it lives; the system drops the lock when
 the process dies. Into it goes, as 32 bytes each and before it is relied on, the digest of every key that the session
-looks up or publishes and of every value that it puts. A collection first makes what it takes invisible and then reads
-these files: either it sees that something is used and gives it back, or the session comes later and finds a miss.
+finds or publishes and of every value that it puts or takes. A collection first makes what it takes invisible and then
+reads these files: either it sees that something is used and gives it back, or the session comes later and finds a miss.
 
 Rows that begin with `_TIME_ROW` carry a time: the rows after it were used then or later. Times decide what is old,
 and never what is in use.
@@ -50,7 +50,7 @@ class Lease:
 
     def touch(self, *digests: bytes) -> None:
         """Say that keys or values are used; do so before looking whether they are there."""
-        if len(digests) == 1 and digests[0] in self._touched:
+        if self._touched.issuperset(digests):
             return
         if time.monotonic() - self._stamped > _RENEWAL:
             self._stamp()

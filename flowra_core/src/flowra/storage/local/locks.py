@@ -16,9 +16,9 @@ import random
 import time
 from collections.abc import Callable
 from threading import Condition, Lock
-from types import TracebackType
 
 from flowra.storage.local.folder import StoreFolder
+from flowra.storage.store import KeyLock
 
 __all__ = ["HeldKey", "KeyLocks"]
 
@@ -113,8 +113,8 @@ class KeyLocks:
         self._given = Condition(self._mutex)
 
 
-class HeldKey:
-    """The context manager that `Store.lock` returns."""
+class HeldKey(KeyLock):
+    """What `LocalStore.lock` returns."""
 
     __slots__ = ("_give_up", "_locks", "_place", "_taken", "_timeout")
 
@@ -126,15 +126,15 @@ class HeldKey:
         self._give_up = give_up
         self._taken = False
 
-    def __enter__(self) -> bool:
+    def acquire(self) -> bool:
+        """Take the key, waiting for whoever has it."""
         self._taken = self._locks.take(self._place) or self._locks.take_when_free(
             self._place, self._timeout, self._give_up
         )
         return self._taken
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def release(self) -> None:
+        """Give the key back."""
         if self._taken:
             self._taken = False
             self._locks.give(self._place)

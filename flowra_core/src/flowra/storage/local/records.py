@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from flowra.storage.local.folder import StoreFolder
@@ -14,8 +14,8 @@ from flowra.storage.record_bytes import decode_record
 
 __all__ = ["Place", "RecordTable"]
 
-#: Decoded records that are kept, so that a graph that runs again in one process decodes nothing.
-_MOST_DECODED = 4096
+#: Bytes that are read in one piece for records that lie side by side, at most.
+_PIECE = 1 << 20
 
 
 class Place(NamedTuple):
@@ -47,7 +47,6 @@ class RecordTable:
         self._due = 0
         if self.log.size() - self.log.start > self._worth_it:
             self._index = open_index(folder, self.log, create=False)
-        self._decoded: dict[bytes, tuple[int, Record]] = {}
         self._start_over()
         self._index_if_due()
 
@@ -72,19 +71,6 @@ class RecordTable:
             place = self._resolve(key, found)
         return place
 
-    def prepare(self, keys: Iterable[bytes]) -> None:
-        """Ask the index for many keys at once; `place` then need not ask for each."""
-        if self._index is None:
-            return
-        unknown = [key for key in keys if key not in self._places]
-        try:
-            found = self._index.get_many(unknown)
-        except UnusableIndexError:
-            self._do_without_index()
-            return
-        for key in unknown:
-            self._resolve(key, found.get(key))
-
     def find(self, key: bytes) -> Record | None:
         """Return the record for a key, or None if there is none that can be read."""
         place = self.place(key)
@@ -98,20 +84,28 @@ class RecordTable:
             record = None if place.at == NOTHING else self.read(key, place)
         return record
 
+    def among(self, keys: list[bytes]) -> list[bytes]:
+        """Return those of some keys that have a record; the index is asked once for all of them."""
+        self._prepare(keys)
+        return [key for key in keys if self.place(key).at != NOTHING]
+
+    def find_many(self, keys: list[bytes]) -> dict[bytes, Record]:
+        """Return the records there are for some keys; those that lie side by side are read together."""
+        places = sorted((self.place(key), key) for key in keys)
+        found: dict[bytes, Record] = {}
+        for piece in _pieces([each for each in places if each[0].at != NOTHING]):
+            start, (last, _) = piece[0][0].at, piece[-1]
+            data = self.log.frame_at(start, last.at + last.size - start)
+            for (at, size), key in piece:
+                content = self.log.content(data[at - start : at - start + size], key)
+                record = _decoded(key, content) or self.find(key)
+                if record is not None:
+                    found[key] = record
+        return found
+
     def read(self, key: bytes, place: Place) -> Record | None:
         """Return the record at a place, or None if it is damaged."""
-        decoded = self._decoded.get(key)
-        if decoded is not None and decoded[0] == place.at:
-            return decoded[1]
-        content = self.log.read(place.at, place.size, key)
-        if not content:
-            return None
-        try:
-            record = decode_record(key, content)
-        except ValueError:
-            return None
-        self._remember(place.at, record)
-        return record
+        return _decoded(key, self.log.read(place.at, place.size, key))
 
     def write(self, record: Record, content: bytes, replaces: int) -> Record | None:
         """Append a record and return the one that counts then; None if that one is damaged."""
@@ -120,14 +114,12 @@ class RecordTable:
             self._take_in(own)
             place = self.place(record.key)
             if place.at == own.at:
-                self._remember(own.at, record)
                 self._index_if_due()
                 return record
         else:
             self.read_on()
             place = self.place(record.key)
             if self.log.frame_at(place.at, place.size) == frame:
-                self._remember(place.at, record)
                 return record
         return self.read(record.key, place)
 
@@ -171,7 +163,6 @@ class RecordTable:
         self._index = None
         self.log.close()
         self.log = RecordLog(self._folder)
-        self._decoded.clear()
         if self.log.size() - self.log.start > self._worth_it:
             self._index = open_index(self._folder, self.log)
         self._start_over()
@@ -221,10 +212,18 @@ class RecordTable:
         self._places[key] = place
         return place
 
-    def _remember(self, at: int, record: Record) -> None:
-        if len(self._decoded) >= _MOST_DECODED:
-            self._decoded.clear()
-        self._decoded[record.key] = (at, record)
+    def _prepare(self, keys: list[bytes]) -> None:
+        """Ask the index for many keys at once; `place` then need not ask for each."""
+        if self._index is None:
+            return
+        unknown = [key for key in keys if key not in self._places]
+        try:
+            found = self._index.get_many(unknown)
+        except UnusableIndexError:
+            self._do_without_index()
+            return
+        for key in unknown:
+            self._resolve(key, found.get(key))
 
     def _index_if_due(self) -> None:
         """Have the index cover the log once enough of it is not covered."""
@@ -255,6 +254,27 @@ class RecordTable:
             self._index.close()
             self._index = None
             self._index_is_wrong = True
+
+
+def _pieces(places: list[tuple[Place, bytes]]) -> Iterator[list[tuple[Place, bytes]]]:
+    """Yield runs of places that lie side by side in the log."""
+    piece: list[tuple[Place, bytes]] = []
+    for place, key in places:
+        if piece:
+            (first, _), (last, _) = piece[0], piece[-1]
+            if place.at != last.at + last.size or place.at + place.size - first.at > _PIECE:
+                yield piece
+                piece = []
+        piece.append((place, key))
+    if piece:
+        yield piece
+
+
+def _decoded(key: bytes, content: bytes | None) -> Record | None:
+    try:
+        return decode_record(key, content) if content else None
+    except ValueError:
+        return None
 
 
 def _after(place: Place, frame: Frame) -> Place:

@@ -11,7 +11,6 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -27,13 +26,14 @@ from flowra.storage.local.folder import StoreFolder
 from flowra.storage.local.keeping import StoreKeeper
 from flowra.storage.local.leases import Lease
 from flowra.storage.local.locks import HeldKey, KeyLocks
+from flowra.storage.local.log import NOTHING
 from flowra.storage.local.presence import Presence
 from flowra.storage.local.records import RecordTable
 from flowra.storage.record import Record
 from flowra.storage.record_bytes import encode_record
 from flowra.storage.refs import INLINE_LIMIT, BlobRef, InlineRef, Ref, blobs_of, digest_of
 from flowra.storage.reports import Collected, StoreStats, Verified
-from flowra.storage.store import Store
+from flowra.storage.store import KeyLock, Store
 
 __all__ = ["LocalStore"]
 
@@ -149,6 +149,9 @@ class LocalStore(Store):
         """Return the record for a key; see `Store.lookup`."""
         self._check_open()
         with self._mutex:
+            self._records.read_on()
+            if self._records.place(key).at == NOTHING:
+                return None
             # First said, then looked: whoever collects sees the one or makes the other a miss.
             self._lease.touch(key)
             self._records.read_on()
@@ -156,18 +159,13 @@ class LocalStore(Store):
 
     def lookup_many(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
         """Return the records there are for some keys."""
-        wanted = list(keys)
-        found = {}
         self._check_open()
         with self._mutex:
-            self._lease.touch(*wanted)
             self._records.read_on()
-            self._records.prepare(wanted)
-            for key in wanted:
-                record = self._records.find(key)
-                if record is not None:
-                    found[key] = record
-        return found
+            there = self._records.among(list(keys))
+            self._lease.touch(*there)
+            self._records.read_on()
+            return self._records.find_many(there)
 
     def publish(self, record: Record, *, replace: bool = False) -> Record:
         """Make a record known; see `Store.publish`."""
@@ -185,10 +183,8 @@ class LocalStore(Store):
                 self._records.log.sync()
         return record if winner is None else winner
 
-    def lock(
-        self, key: bytes, *, timeout: float | None = None, give_up: Callable[[], bool] | None = None
-    ) -> AbstractContextManager[bool]:
-        """Return a context manager that holds the right to compute a key; see `Store.lock`."""
+    def lock(self, key: bytes, *, timeout: float | None = None, give_up: Callable[[], bool] | None = None) -> KeyLock:
+        """Return the right to compute a key; see `Store.lock`."""
         return HeldKey(self._locks, key, timeout, give_up)
 
     def file_digest(self, path: Path) -> bytes:
