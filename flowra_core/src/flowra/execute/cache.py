@@ -85,13 +85,14 @@ class ResultCache:
 
         The store is asked once for all of them.
         """
-        keys = [self.key(call) for call in calls]
-        found = [self.resume(key, call) for key, call in zip(keys, calls, strict=True)]
-        asked = [
-            (place, key)
-            for place, (key, call) in enumerate(zip(keys, calls, strict=True))
-            if key is not None and found[place] is None and self.shares(call) and not self._refreshes(call)
-        ]
+        found: list[dict[str, Value] | Ended | None] = []
+        asked: list[tuple[int, ActionKey]] = []
+        for place, call in enumerate(calls):
+            key = self.key(call)
+            resumed = self.resume(key, call) if self.resumed else None
+            found.append(resumed)
+            if key is not None and resumed is None and self.shares(call) and not self._refreshes(call):
+                asked.append((place, key))
         records = self._looked_up([key.digest for _, key in asked])
         for place, key in asked:
             record = records.get(key.digest)
@@ -196,9 +197,11 @@ class ResultCache:
             if not self._is_there(value):
                 return None
         if self.journal is not None:
-            digest = key.digest if key is not None else None
-            kept = None if how == "cached" else refs
-            self.journal.ended(call.name, call.node.type, digest, kept, 0.0, how=how)
+            if how == "cached" and key is not None:
+                self.journal.cached(call.name, call.node.type, key.digest)
+            else:
+                digest = key.digest if key is not None else None
+                self.journal.ended(call.name, call.node.type, digest, refs, 0.0, how=how)
         return found
 
     def referenced(self, value: Value) -> Ref | Unkeyable:

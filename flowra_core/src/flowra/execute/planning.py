@@ -46,83 +46,96 @@ def ask_cache(logical: LogicalPlan, cache: ResultCache, wanted: Iterable[NodeOut
 
 def _look_up(nodes: Mapping[str, PlannedNode], known: Known, missed: set[str], cache: ResultCache) -> None:
     """Put into `known` what nodes gave of which every call is recorded, and the ids of the others into `missed`."""
-    asking = [_Asking(node, known) for node in nodes.values()]
-    found = iter(cache.find_many([call for each in asking for call in each.calls]))
-    for each in asking:
-        outputs = each.outputs([next(found) for _ in each.calls])
-        if outputs is None:
-            missed.add(each.node.id)
+    calls: list[Call] = []
+    mapped: list[_Mapped] = []
+    for node in nodes.values():
+        inputs = dict(node.literals)
+        for port, binding in node.links.items():
+            inputs[port] = _gathered(binding, known)
+        state = NodeState(node.id, node, {}, 0)
+        if node.depths:
+            mapped.append(_Mapped(state, node, inputs))
+            calls += mapped[-1].calls
+        elif (ended := _ended(inputs)) is not None:
+            known[node.id] = _instead(node, ended)
         else:
-            known[each.node.id] = outputs
+            calls.append(Call(state, node, 0, (), inputs))
+    found: dict[Call, Mapping[str, Value] | None] = {}
+    for call, outputs in zip(calls, cache.find_many(calls), strict=True):
+        if isinstance(outputs, Ended):
+            found[call] = _instead(call.node, outputs)
+            continue
+        found[call] = outputs
+        for port, value in (outputs or {}).items():
+            mark_origin(value, call, port)
+    whole = {call.node.id: outputs for call, outputs in found.items() if not call.node.depths}
+    whole.update((each.node.id, each.gathered(found)) for each in mapped)
+    for name, outputs in whole.items():
+        if outputs is None:
+            missed.add(name)
+        else:
+            known[name] = outputs
 
 
-class _Asking:
-    """A node that is looked up.
+class _Mapped:
+    """A node that maps over lists, and is looked up.
 
     Args:
+        state: A state for it.
         node: The node.
-        known: What is known of those it takes values from.
+        inputs: Its inputs.
 
     Attributes:
         calls: The calls of it that the cache has to be asked for.
     """
 
-    def __init__(self, node: PlannedNode, known: Known) -> None:
+    def __init__(self, state: NodeState, node: PlannedNode, inputs: dict[str, Any]) -> None:
         self.node = node
         self.calls: list[Call] = []
-        self._whole: Ended | Failed | None = None
+        self._results: list[Call | Ended] = []
         self._shape: Any = 0
-        self._unequal = False
-        inputs = dict(node.literals)
-        for port, binding in node.links.items():
-            inputs[port] = _gathered(binding, known)
-        state = NodeState(node.id, node, {}, 0)
-        if not node.depths:
-            self._whole = _ended(inputs)
-            if self._whole is None:
-                self.calls = [Call(state, node, 0, (), inputs)]
-            return
-        self._ended: dict[int, Ended] = {}
+        # What stands for all of it: None where its lists don't go together, which is said when it runs.
+        self._instead: Ended | Failed | None = None
+        self._split = False
         try:
-            split_up = split(inputs, node.depths)
+            found = split(inputs, node.depths)
         except LengthsDifferError:
-            self._unequal = True  # said when it runs
             return
-        if isinstance(split_up, (Ended, Failed)):
-            self._whole = split_up
+        if isinstance(found, (Ended, Failed)):
+            self._instead = found
             return
-        items, self._shape = split_up
+        self._split = True
+        items, self._shape = found
         for index, (item, each) in enumerate(items):
             ended = _ended(each)
-            if ended is not None:
-                self._ended[index] = ended
-            else:
+            if ended is None:
                 self.calls.append(Call(state, node, index, item, each))
+            self._results.append(self.calls[-1] if ended is None else ended)
 
-    def outputs(self, found: list[dict[str, Value] | Ended | None]) -> Mapping[str, Value] | None:
-        """Return what the node gave, if every call of it is recorded; `found` is what its calls gave."""
-        ports = [port.name for port in self.node.description.outputs]
-        if self._whole is not None:
-            return dict.fromkeys(ports, self._whole)
-        if self._unequal or any(each is None for each in found):
+    def gathered(self, found: Mapping[Call, Mapping[str, Value] | None]) -> Mapping[str, Value] | None:
+        """Return what the node gave, if every call of it is recorded; `found` is what each call gave."""
+        if self._instead is not None:
+            return _instead(self.node, self._instead)
+        if not self._split:
             return None
-        results: dict[int, Mapping[str, Value]] = {}
-        for call, each in zip(self.calls, found, strict=True):
-            if isinstance(each, Ended):
-                results[call.index] = dict.fromkeys(ports, each)
-            elif each is not None:
-                for port, value in each.items():
-                    mark_origin(value, call, port)
-                results[call.index] = each
-        if not self.node.depths:
-            return results[0]
-        results.update((index, dict.fromkeys(ports, ended)) for index, ended in self._ended.items())
-        in_order = [results[index] for index in range(len(results))]
-        return {port: gather(in_order, self._shape, port) for port in ports}
+        results: list[Mapping[str, Value]] = []
+        for each in self._results:
+            outputs = _instead(self.node, each) if isinstance(each, Ended) else found[each]
+            if outputs is None:
+                return None
+            results.append(outputs)
+        return {port.name: gather(results, self._shape, port.name) for port in self.node.description.outputs}
+
+
+def _instead(node: PlannedNode, value: Ended | Failed) -> Mapping[str, Value]:
+    return dict.fromkeys((port.name for port in node.description.outputs), value)
 
 
 def _ended(inputs: Mapping[str, Any]) -> Ended | None:
-    return next((value for value in inputs.values() if isinstance(value, Ended)), None)
+    for value in inputs.values():
+        if isinstance(value, Ended):
+            return value
+    return None
 
 
 def _gathered(binding: Any, known: Known) -> Any:

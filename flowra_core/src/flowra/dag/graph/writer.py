@@ -103,6 +103,11 @@ class _SavedValues(LiteralCopier):
 
 
 def _saved_value(value: Any, path: KeyPath) -> Any:
+    kind = type(value)
+    if kind is Link:  # most inputs are links, and a run's journal keeps the whole graph
+        return {"$from": str(value)}
+    if kind is int or kind is bool:
+        return value
     return _finished(_SavedValues(), value, path)
 
 

@@ -25,6 +25,8 @@ __all__ = ["Journal", "JournalEntry", "PastRun", "RunHistory"]
 FORMAT = "flowra-journal/1"
 #: Bytes of lines that wait for another to go out with, at most, and seconds since the last went out.
 _MOST_WAITING, _LONGEST_WAIT = 1 << 16, 0.05
+#: Calls in one line, at most.
+_MOST_CACHED = 1000
 
 _text = json.encoder.encode_basestring
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
@@ -47,6 +49,7 @@ class Journal:
         self._lock = threading.Lock()
         self._file: int | None = None
         self._waiting: list[bytes] = []
+        self._cached: list[tuple[str, str, str]] = []
         self._waiting_bytes = 0
         self._written = 0.0
         try:
@@ -75,7 +78,7 @@ class Journal:
             key: Its action key; None where it has none.
             outputs: The references of its outputs; None where the record for the key has them.
             seconds: How long it ran.
-            how: `ran`, `cached` or `resumed`.
+            how: `ran` or `resumed`.
             preimage: What the key was made of, where no record keeps it.
         """
         # Written for each node of a run: put together by hand, since a general encoder costs more than the rest.
@@ -89,6 +92,14 @@ class Journal:
             line += f',"preimage":{_encode(preimage)}'
         # Losing a line whose outputs lie in a record costs nothing: the record is found by the key.
         self._append(line + "}", wait=outputs is None or how != "ran")
+
+    def cached(self, name: str, type_id: str, key: bytes) -> None:
+        """Note a call whose result an earlier run recorded under its key; it goes out with the next line."""
+        with self._lock:
+            self._cached.append((name, type_id, key.hex()))
+            due = len(self._cached) >= _MOST_CACHED
+        if due:
+            self._append("", wait=False)
 
     def failed(self, name: str, error: Mapping[str, Any]) -> None:
         """Note a call that failed."""
@@ -107,14 +118,14 @@ class Journal:
 
     def _append(self, text: str, *, wait: bool) -> None:
         """Append a line; one that may wait goes out with the next, unless nothing went out for a while."""
-        data = text.encode("utf-8", "backslashreplace") + b"\n"
+        data = text.encode("utf-8", "backslashreplace") + b"\n" if text else b""
         now = time.monotonic()
         with self._lock:
             if wait and now - self._written < _LONGEST_WAIT and self._waiting_bytes < _MOST_WAITING:
                 self._waiting.append(data)
                 self._waiting_bytes += len(data)
                 return
-            data = b"".join((*self._waiting, data))
+            data = b"".join((self._known(), *self._waiting, data))
             self._waiting.clear()
             self._waiting_bytes, self._written = 0, now
             file = self._file
@@ -126,6 +137,14 @@ class Journal:
                     self._give_up(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
             except OSError as error:
                 self._give_up(error)
+
+    def _known(self) -> bytes:
+        """Return the line of the calls that are cached, and forget them. The lock is held."""
+        if not self._cached:
+            return b""
+        line = _encode({"line": "cached", "calls": self._cached})
+        self._cached = []
+        return line.encode("utf-8", "backslashreplace") + b"\n"
 
     def _give_up(self, error: OSError) -> None:
         self.broken = f"the run can't be resumed: its journal can't be written ({error.strerror or error})"
@@ -253,9 +272,10 @@ class RunHistory:
         end: dict[str, Any] = {}
         for line in lines:
             kind = line.get("line")
-            if kind == "call" and (entry := _entry(line)) is not None:
-                calls[entry.node] = entry
-                failures.pop(entry.node, None)
+            if kind in ("call", "cached"):
+                for entry in _entries(line):
+                    calls[entry.node] = entry
+                    failures.pop(entry.node, None)
             elif kind == "failed" and isinstance(line.get("node"), str):
                 failures[line["node"]] = line.get("error", {})
             elif kind == "end":
@@ -287,9 +307,14 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
             yield line
 
 
-def _entry(line: Mapping[str, Any]) -> JournalEntry | None:
+def _entries(line: Mapping[str, Any]) -> Iterator[JournalEntry]:
+    """Yield the calls that a line speaks of; what can't be read is skipped."""
     try:
-        return JournalEntry(
+        if line["line"] == "cached":
+            for name, type_id, key in line["calls"]:
+                yield JournalEntry(name, type_id, bytes.fromhex(key), None, 0.0, "cached")
+            return
+        yield JournalEntry(
             node=line["node"],
             type=line["type"],
             key=bytes.fromhex(line["key"]) if line["key"] is not None else None,
@@ -299,4 +324,4 @@ def _entry(line: Mapping[str, Any]) -> JournalEntry | None:
             preimage=line.get("preimage"),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+        return
