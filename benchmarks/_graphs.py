@@ -16,7 +16,8 @@ __all__ = ["SHAPES", "AddOne", "AddThree", "Shape", "chain", "dask_graph", "flow
 
 Shape = list[tuple[int, ...]]
 
-#: Keeps the numbers of a deep layered graph from growing without end.
+#: Keeps the numbers of a deep layered graph from growing without end; no two nodes get the same three, lest one be
+#: found in the cache that another has filled.
 _LIMIT = 1_000_003
 #: How many nodes a layer has, and how many of the layer before each of them takes.
 _LAYER, _PARENTS = 20, 3
@@ -41,7 +42,7 @@ class AddOne(Node):
 
 
 class AddThree(Node):
-    """Add three numbers, and one."""
+    """Mix three numbers."""
 
     class InputArgs(BaseArgs):
         """Three numbers."""
@@ -51,13 +52,13 @@ class AddThree(Node):
         c: int
 
     class OutputArgs(BaseArgs):
-        """Their sum and one."""
+        """A number that hardly any other three give."""
 
         y: int
 
     def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
-        """Return the sum."""
-        return self.OutputArgs(y=(args.a + args.b + args.c + 1) % _LIMIT)
+        """Return the mixture."""
+        return self.OutputArgs(y=(31 * args.a + 17 * args.b + 7 * args.c + 1) % _LIMIT)
 
 
 def chain(nodes: int) -> Shape:
@@ -88,7 +89,7 @@ def _add_one(x: int) -> int:
 
 
 def _add_three(a: int, b: int, c: int) -> int:
-    return (a + b + c + 1) % _LIMIT
+    return (31 * a + 17 * b + 7 * c + 1) % _LIMIT
 
 
 def plain(shape: Shape) -> list[int]:

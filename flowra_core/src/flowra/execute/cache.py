@@ -152,10 +152,13 @@ class ResultCache:
                 refs = dict(winner.outputs)
         elif key is not None:
             preimage = key.preimage()
-        if self.journal is not None:
+        if self.journal is None:
+            return
+        if key is not None and shared:
+            self.journal.recorded(call.name, call.node.type, key.digest, seconds, how="ran")
+        else:
             digest = key.digest if key is not None else None
-            kept = None if shared else refs
-            self.journal.ended(call.name, call.node.type, digest, kept, seconds, how="ran", preimage=preimage)
+            self.journal.ended(call.name, call.node.type, digest, refs, seconds, how="ran", preimage=preimage)
 
     def flush(self) -> None:
         """Wait until what was kept is as durable as the store was told to make it."""
@@ -198,7 +201,7 @@ class ResultCache:
                 return None
         if self.journal is not None:
             if how == "cached" and key is not None:
-                self.journal.cached(call.name, call.node.type, key.digest)
+                self.journal.recorded(call.name, call.node.type, key.digest, 0.0, how="cached")
             else:
                 digest = key.digest if key is not None else None
                 self.journal.ended(call.name, call.node.type, digest, refs, 0.0, how=how)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any, TextIO
 
 __all__ = ["Listener", "capturing", "end_line", "speaking", "unheard"]
@@ -26,15 +27,24 @@ _users = 0
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warning"), (logging.INFO, "info"))
 
 
-@contextmanager
-def speaking(listener: Listener) -> Iterator[Listener]:
+class speaking:  # noqa: N801  a context manager; a class, since a generator costs more than all it does
     """Hand what is printed and logged in the block to a listener, line by line."""
-    token = _listener.set(listener)
-    try:
-        yield listener
-    finally:
-        end_line(listener)
-        _listener.reset(token)
+
+    __slots__ = ("_listener", "_token")
+
+    def __init__(self, listener: Listener | None) -> None:
+        self._listener = listener
+
+    def __enter__(self) -> Listener | None:
+        self._token = _listener.set(self._listener)
+        return self._listener
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._listener is not None:
+            end_line(self._listener)
+        _listener.reset(self._token)
 
 
 def end_line(listener: Listener) -> None:
@@ -44,14 +54,9 @@ def end_line(listener: Listener) -> None:
             stream.end_line(listener)
 
 
-@contextmanager
-def unheard() -> Iterator[None]:
+def unheard() -> speaking:
     """Let what is printed in the block go where it always went: those who are told of a node's lines may print them."""
-    token = _listener.set(None)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
+    return speaking(None)
 
 
 @contextmanager

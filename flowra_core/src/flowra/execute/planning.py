@@ -61,12 +61,12 @@ def _look_up(nodes: Mapping[str, PlannedNode], known: Known, missed: set[str], c
         else:
             calls.append(Call(state, node, 0, (), inputs))
     found: dict[Call, Mapping[str, Value] | None] = {}
-    for call, outputs in zip(calls, cache.find_many(calls), strict=True):
-        if isinstance(outputs, Ended):
-            found[call] = _instead(call.node, outputs)
+    for call, given in zip(calls, cache.find_many(calls), strict=True):
+        if isinstance(given, Ended):
+            found[call] = _instead(call.node, given)
             continue
-        found[call] = outputs
-        for port, value in (outputs or {}).items():
+        found[call] = given
+        for port, value in (given or {}).items():
             mark_origin(value, call, port)
     whole = {call.node.id: outputs for call, outputs in found.items() if not call.node.depths}
     whole.update((each.node.id, each.gathered(found)) for each in mapped)

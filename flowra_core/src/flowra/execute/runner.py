@@ -145,7 +145,7 @@ class CallRunner:
             return self._recalled(call, key, found)
         if key is None or not cache.shares(call):
             return self._run(call, key, finish_later)
-        held = cache.hold(key, lambda: self._job.control.cancelled)
+        held = cache.hold(key, self._cancelled)
         if held is None:
             raise NodeCancelledError(f"node {call.name} was cancelled while it waited for another run that runs it")
         later = False
@@ -159,6 +159,9 @@ class CallRunner:
         finally:
             if not later:
                 held.release()
+
+    def _cancelled(self) -> bool:
+        return self._job.control.cancelled
 
     def needed(self, call: Call) -> frozenset[str]:
         """Have a node say which of its lazy inputs it needs, knowing the others.

@@ -6,6 +6,7 @@ The key is not in them: it is the name under which a backend keeps them.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from struct import Struct
 
 from flowra.storage.codec.encoded import check_codec_name
@@ -54,6 +55,7 @@ def decode_record(key: bytes, data: bytes) -> Record:
     return Record(key, node_type, outputs, seconds, data[at:], created)
 
 
+@lru_cache(maxsize=1024)  # names of ports and codecs
 def _short_text(text: str) -> bytes:
     encoded = text.encode()
     if len(encoded) > 255:

@@ -60,6 +60,8 @@ class InputDigest(NamedTuple):
     def json_text(self) -> str:
         """Return the same as JSON."""
         origin = self.origin
+        if type(origin) is NodeOutput:
+            return f'{{"from":{_text(f"{origin.node}.{origin.port}")},"digest":"{self.digest.hex()}"}}'
         if isinstance(origin, bytes):
             return f'{{"value":{origin.decode()}}}'
         digest = self.digest.hex()
@@ -124,6 +126,12 @@ class StaticPart:
         return ActionKey(sha256(b"".join(digests)).digest(), self, inputs)
 
     @cached_property
+    def json_beginning(self) -> str:
+        """The type and its own part as JSON, without the brace that closes the object."""
+        own = f",{_dumps(self.own)[1:-1]}" if self.own else ""
+        return self.type.json_text[:-1] + own
+
+    @cached_property
     def _digests(self) -> list[bytes]:
         return [self.digest, *(default.digest for default in self.inputs.values())]
 
@@ -154,15 +162,15 @@ class ActionKey:
     def preimage_json(self) -> bytes:
         """Return the same as JSON in UTF-8, for the record."""
         static, given = self._static, self._inputs
-        own = f",{_dumps(static.own)[1:-1]}" if static.own else ""
         inputs = [f'"{name}":{given.get(name, default).json_text()}' for name, default in static.inputs.items()]
-        text = f'{static.type.json_text[:-1]}{own},"inputs":{{{",".join(inputs)}}}}}'
+        text = f'{static.json_beginning},"inputs":{{{",".join(inputs)}}}}}'
         return text.encode(errors="backslashreplace")
 
     def __repr__(self) -> str:
         return f"ActionKey({self.digest.hex()})"
 
 
+_text = json.encoder.encode_basestring
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

@@ -250,7 +250,7 @@ class Scheduler:
             found = calls_of(state, node)
         except LengthsDifferError as error:
             return self._end(state, self._fail(state.name, lengths_differ(node, error)))
-        if type(found) is Call:
+        if isinstance(found, Call):
             return self._call(found)
         if isinstance(found, (Ended, Failed)):
             return self._end(state, self._without_value(state.name, found))

@@ -23,12 +23,9 @@ from flowra.storage.refs import Ref, ref_from_json
 __all__ = ["Journal", "JournalEntry", "PastRun", "RunHistory"]
 
 FORMAT = "flowra-journal/1"
-#: Bytes of lines that wait for another to go out with, at most, and seconds since the last went out.
-_MOST_WAITING, _LONGEST_WAIT = 1 << 16, 0.05
-#: Calls in one line, at most.
-_MOST_CACHED = 1000
+#: Calls that wait to go out in one line, at most, and seconds since something went out.
+_MOST_RECORDED, _LONGEST_WAIT = 1000, 0.05
 
-_text = json.encoder.encode_basestring
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
@@ -48,9 +45,7 @@ class Journal:
         self.broken = ""
         self._lock = threading.Lock()
         self._file: int | None = None
-        self._waiting: list[bytes] = []
-        self._cached: list[tuple[str, str, str]] = []
-        self._waiting_bytes = 0
+        self._recorded: list[tuple[str, str, str, str, float]] = []
         self._written = 0.0
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,47 +54,58 @@ class Journal:
             self._give_up(error)
         self._write({"line": "run", "format": FORMAT, "time": time.time(), **header})
 
+    def recorded(self, name: str, type_id: str, key: bytes, seconds: float, *, how: str) -> None:
+        """Note a call that ended, and whose outputs the record for its key has.
+
+        Such calls go out together, at once if none did for a while: losing one costs nothing, since the record is
+        found by the key.
+
+        Args:
+            name: The call's name.
+            type_id: The node's type id.
+            key: Its action key.
+            seconds: How long it ran.
+            how: `ran` or `cached`.
+        """
+        with self._lock:
+            self._recorded.append((name, type_id, key.hex(), how, round(seconds, 6)))
+            if len(self._recorded) >= _MOST_RECORDED or time.monotonic() - self._written > _LONGEST_WAIT:
+                self._write_out(b"")
+
     def ended(
         self,
         name: str,
         type_id: str,
         key: bytes | None,
-        outputs: Mapping[str, Ref] | None,
+        outputs: Mapping[str, Ref],
         seconds: float,
         *,
         how: str,
         preimage: Mapping[str, Any] | None = None,
     ) -> None:
-        """Note a call that ended.
+        """Note a call that ended, and whose outputs are in no record.
 
         Args:
             name: The call's name.
             type_id: The node's type id.
             key: Its action key; None where it has none.
-            outputs: The references of its outputs; None where the record for the key has them.
+            outputs: The references of its outputs.
             seconds: How long it ran.
             how: `ran` or `resumed`.
             preimage: What the key was made of, where no record keeps it.
         """
-        # Written for each node of a run: put together by hand, since a general encoder costs more than the rest.
-        line = (
-            f'{{"line":"call","node":{_text(name)},"type":{_text(type_id)},"how":"{how}","seconds":{seconds:.6g},'
-            f'"key":{_text(key.hex()) if key is not None else "null"}'
-        )
-        if outputs is not None:
-            line += f',"outputs":{_encode({port: ref.to_json() for port, ref in outputs.items()})}'
+        line: dict[str, Any] = {
+            "line": "call",
+            "node": name,
+            "type": type_id,
+            "how": how,
+            "seconds": round(seconds, 6),
+            "key": key.hex() if key is not None else None,
+            "outputs": {port: ref.to_json() for port, ref in outputs.items()},
+        }
         if preimage is not None:
-            line += f',"preimage":{_encode(preimage)}'
-        # Losing a line whose outputs lie in a record costs nothing: the record is found by the key.
-        self._append(line + "}", wait=outputs is None or how != "ran")
-
-    def cached(self, name: str, type_id: str, key: bytes) -> None:
-        """Note a call whose result an earlier run recorded under its key; it goes out with the next line."""
-        with self._lock:
-            self._cached.append((name, type_id, key.hex()))
-            due = len(self._cached) >= _MOST_CACHED
-        if due:
-            self._append("", wait=False)
+            line["preimage"] = preimage
+        self._write(line)
 
     def failed(self, name: str, error: Mapping[str, Any]) -> None:
         """Note a call that failed."""
@@ -114,37 +120,23 @@ class Journal:
                 self._file = None
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        self._append(_encode(line), wait=False)
-
-    def _append(self, text: str, *, wait: bool) -> None:
-        """Append a line; one that may wait goes out with the next, unless nothing went out for a while."""
-        data = text.encode("utf-8", "backslashreplace") + b"\n" if text else b""
-        now = time.monotonic()
+        data = _line(line)
         with self._lock:
-            if wait and now - self._written < _LONGEST_WAIT and self._waiting_bytes < _MOST_WAITING:
-                self._waiting.append(data)
-                self._waiting_bytes += len(data)
-                return
-            data = b"".join((self._known(), *self._waiting, data))
-            self._waiting.clear()
-            self._waiting_bytes, self._written = 0, now
-            file = self._file
-            if file is None:
-                return
-            try:
-                # One call for the whole line: lines of several threads don't mix.
-                if os.write(file, data) < len(data):
-                    self._give_up(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-            except OSError as error:
-                self._give_up(error)
+            self._write_out(data)
 
-    def _known(self) -> bytes:
-        """Return the line of the calls that are cached, and forget them. The lock is held."""
-        if not self._cached:
-            return b""
-        line = _encode({"line": "cached", "calls": self._cached})
-        self._cached = []
-        return line.encode("utf-8", "backslashreplace") + b"\n"
+    def _write_out(self, data: bytes) -> None:
+        """Write what waits and a line, in one call: lines of several threads don't mix. The lock is held."""
+        if self._recorded:
+            data = _line({"line": "recorded", "calls": self._recorded}) + data
+            self._recorded = []
+        self._written = time.monotonic()
+        if self._file is None:
+            return
+        try:
+            if os.write(self._file, data) < len(data):
+                self._give_up(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        except OSError as error:
+            self._give_up(error)
 
     def _give_up(self, error: OSError) -> None:
         self.broken = f"the run can't be resumed: its journal can't be written ({error.strerror or error})"
@@ -272,7 +264,7 @@ class RunHistory:
         end: dict[str, Any] = {}
         for line in lines:
             kind = line.get("line")
-            if kind in ("call", "cached"):
+            if kind in ("call", "recorded"):
                 for entry in _entries(line):
                     calls[entry.node] = entry
                     failures.pop(entry.node, None)
@@ -307,18 +299,22 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
             yield line
 
 
+def _line(content: Mapping[str, Any]) -> bytes:
+    return _encode(content).encode("utf-8", "backslashreplace") + b"\n"
+
+
 def _entries(line: Mapping[str, Any]) -> Iterator[JournalEntry]:
     """Yield the calls that a line speaks of; what can't be read is skipped."""
     try:
-        if line["line"] == "cached":
-            for name, type_id, key in line["calls"]:
-                yield JournalEntry(name, type_id, bytes.fromhex(key), None, 0.0, "cached")
+        if line["line"] == "recorded":
+            for name, type_id, key, how, seconds in line["calls"]:
+                yield JournalEntry(name, type_id, bytes.fromhex(key), None, float(seconds), how)
             return
         yield JournalEntry(
             node=line["node"],
             type=line["type"],
             key=bytes.fromhex(line["key"]) if line["key"] is not None else None,
-            outputs={port: ref_from_json(ref) for port, ref in line["outputs"].items()} if "outputs" in line else None,
+            outputs={port: ref_from_json(ref) for port, ref in line["outputs"].items()},
             seconds=float(line["seconds"]),
             how=str(line["how"]),
             preimage=line.get("preimage"),

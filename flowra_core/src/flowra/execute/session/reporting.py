@@ -38,6 +38,8 @@ class EventReporter:
         self._observers = list(observers)
         self._control = control
         self.broken: list[str] = []
+        # What went wrong, and the other observers were not told yet.
+        self._unsaid: list[str] = []
         self._one_at_a_time = threading.RLock()
 
     @property
@@ -51,16 +53,22 @@ class EventReporter:
             return
         event = kind(self._run_id, time.time(), *fields)
         with self._one_at_a_time, unheard():
-            failures = []
-            for observer in list(self._observers):
+            for observer in self._observers:  # a list of its own, also where one is left out meanwhile
                 try:
                     observer(event)
                 except Exception as error:  # noqa: BLE001  whatever an observer does, the run goes on
-                    self._observers = [each for each in self._observers if each is not observer]
-                    failures.append(_failure_of(observer, error))
-            for failure in failures:
-                self.broken.append(failure)
-                self.log("", failure, "warning")
+                    self._leave_out(observer, error)
+            self._say_broken()
+
+    def _leave_out(self, observer: Observer, error: Exception) -> None:
+        self._observers = [each for each in self._observers if each is not observer]
+        self._unsaid.append(_failure_of(observer, error))
+
+    def _say_broken(self) -> None:
+        while self._unsaid:
+            failure = self._unsaid.pop(0)
+            self.broken.append(failure)
+            self.log("", failure, "warning")
 
     def planned(self, graph: str, nodes: int, output_dir: str) -> None:
         """Report that the graph was planned."""

@@ -54,9 +54,10 @@ class Lease:
             return
         if time.monotonic() - self._stamped > _RENEWAL:
             self._stamp()
-        new = [digest for digest in digests if digest not in self._touched]
-        self._append(b"".join(new))
-        self._touched.update(new)
+        if len(digests) > 1:
+            digests = tuple(digest for digest in digests if digest not in self._touched)
+        self._append(b"".join(digests))
+        self._touched.update(digests)
 
     def close(self) -> None:
         """End the session; the file stays, to tell the next collection what was used when."""

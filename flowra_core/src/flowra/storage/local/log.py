@@ -30,7 +30,8 @@ _TITLE = b"flowra-records/1"
 _HEADER_SIZE = 32
 #: mark, length of the contents, checksum of all that follows, what it takes the place of, key
 _FRAME = Struct("<8sIIQ32s")
-_CHECKED_FROM = 16
+_UNCHECKED, _CHECKED = Struct("<8sII"), Struct("<Q32s")
+_CHECKED_FROM = _UNCHECKED.size
 _CHUNK = 4 << 20
 
 #: What a first record takes the place of; no frame is at this offset.
@@ -254,8 +255,8 @@ def write_log(folder: StoreFolder, path: Path, records: Iterable[tuple[bytes, by
 
 
 def _frame(mark: bytes, replaces: int, key: bytes, content: bytes) -> bytes:
-    checked = _FRAME.pack(mark, len(content), 0, replaces, key)[_CHECKED_FROM:]
-    return _FRAME.pack(mark, len(content), crc32(content, crc32(checked)), replaces, key) + content
+    checked = _CHECKED.pack(replaces, key) + content
+    return _UNCHECKED.pack(mark, len(content), crc32(checked)) + checked
 
 
 def _make_log(folder: StoreFolder, path: Path) -> None:

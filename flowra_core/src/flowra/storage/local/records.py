@@ -61,7 +61,7 @@ class RecordTable:
         """Return where the record for a key is, as far as the log has been read."""
         place = self._places.get(key)
         if place is None:
-            if self._index is None:
+            if self._index is None or self._knows_all:
                 return _NOWHERE
             try:
                 found = self._index.get(key)
@@ -133,7 +133,7 @@ class RecordTable:
 
     def all(self) -> list[tuple[bytes, Place]]:
         """Return every key that has a record, and where it is, as far as the log has been read."""
-        if self._index is not None:
+        if self._index is not None and not self._knows_all:
             try:
                 for key, at, size in self._index.all():
                     if key not in self._places:
@@ -188,6 +188,8 @@ class RecordTable:
         """Forget everything, and read what the index does not cover."""
         self._places: dict[bytes, Place] = {}
         self._unresolved: dict[bytes, list[Frame]] = {}
+        # Whether all of the log was read, so that the index need not be asked: it is for those who come later.
+        self._knows_all = self._index is None
         self._due = self._covered() + self._index_bytes
         self.log.rewind(self._covered())
         for frame in self.log.read_on():
@@ -200,7 +202,7 @@ class RecordTable:
         place = self._places.get(frame.key)
         if place is not None:
             self._places[frame.key] = _after(place, frame)
-        elif self._index is None:
+        elif self._knows_all:
             self._places[frame.key] = _after(_NOWHERE, frame)
         else:
             self._unresolved.setdefault(frame.key, []).append(frame)
@@ -214,7 +216,7 @@ class RecordTable:
 
     def _prepare(self, keys: list[bytes]) -> None:
         """Ask the index for many keys at once; `place` then need not ask for each."""
-        if self._index is None:
+        if self._index is None or self._knows_all:
             return
         unknown = [key for key in keys if key not in self._places]
         try:
@@ -241,7 +243,8 @@ class RecordTable:
             except UnusableIndexError as error:
                 if not error.busy:
                     self._drop_index()
-            self._start_over()
+            if not self._knows_all:
+                self._start_over()
         self._due = max(due, self._due)
 
     def _do_without_index(self) -> None:
