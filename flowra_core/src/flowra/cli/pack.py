@@ -9,6 +9,7 @@ import click
 
 from flowra.cli.text import WIDTH, cut, print_json, print_problem, print_table
 from flowra.exceptions import UsageError
+from flowra.plugin.conflicts import UNIQUE_FIELDS
 from flowra.plugin.contributions import KINDS, Migration
 from flowra.plugin.manager import default_manager
 from flowra.plugin.nearest import nearest_name
@@ -152,4 +153,4 @@ def _title(entry: Contribution) -> str:
     """Return what an entry is called in a list."""
     if isinstance(entry, Migration):
         return f"{entry.node} {entry.from_version} to {entry.from_version + 1}"
-    return str(getattr(entry, entry.unique_field or "name"))
+    return str(getattr(entry, UNIQUE_FIELDS[entry.kind] or "name"))

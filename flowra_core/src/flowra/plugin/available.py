@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowra.plugin.conflicts import PACK_ID
-from flowra.plugin.contribution_base import Contribution
-from flowra.plugin.contributions import KINDS, NodeEntry
+from flowra.plugin.conflicts import PACK_ID, UNIQUE_FIELDS
 from flowra.plugin.packs import Pack, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from flowra.plugin.contribution_base import Contribution
+    from flowra.plugin.contributions import NodeEntry
     from flowra.plugin.record import PackRecord, State
 
 __all__ = ["AvailablePack"]
@@ -68,8 +68,8 @@ class AvailablePack:
         """Yield (kind, name, pack) for every name that no other pack may have: its id first."""
         yield PACK_ID, self.pack.id, self.pack
         for kind in self._contributions:
-            if KINDS[kind].unique_field:
-                for name in self.names(kind, KINDS[kind].unique_field):
+            if field := UNIQUE_FIELDS[kind]:
+                for name in self.names(kind, field):
                     yield kind, name, self.pack
 
     def names(self, kind: str, field: str) -> list[str]:
@@ -78,13 +78,20 @@ class AvailablePack:
 
     def entries(self, kind: str) -> tuple[Contribution, ...]:
         """Return the contributions of a kind."""
+        plain = self._contributions.get(kind, ())
+        if not plain:
+            return ()
         if kind not in self._entries:
-            plain = self._contributions.get(kind, ())
+            # Only where there are some: the classes take a while to be made.
+            from flowra.plugin.contributions import KINDS
+
             self._entries[kind] = tuple(KINDS[kind].from_json(entry) for entry in plain)
         return self._entries[kind]
 
     def node(self, name: str) -> NodeEntry | None:
         """Return the node of a name."""
+        from flowra.plugin.contributions import NodeEntry
+
         found = (entry for entry in self.entries("nodes") if isinstance(entry, NodeEntry) and entry.name == name)
         return next(found, None)
 

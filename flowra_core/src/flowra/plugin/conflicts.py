@@ -14,10 +14,25 @@ if TYPE_CHECKING:
 
     from flowra.plugin.packs import Pack
 
-__all__ = ["PACK_ID", "Conflict", "find_conflicts"]
+__all__ = ["PACK_ID", "UNIQUE_FIELDS", "Conflict", "find_conflicts"]
 
 #: The `kind` of a conflict about the id of packs, and with it about everything that they contribute.
 PACK_ID = "packs"
+
+#: The field of each kind of contribution whose value only one pack may claim; empty for those whose names belong to
+#: their pack.
+UNIQUE_FIELDS = {
+    "nodes": "",
+    "migrations": "",
+    "value_types": "name",
+    "component_types": "name",
+    "storage_backends": "scheme",
+    "model_hubs": "name",
+    "executors": "name",
+    "templates": "name",
+    "commands": "name",
+    "observers": "name",
+}
 
 
 @dataclass(frozen=True, slots=True)

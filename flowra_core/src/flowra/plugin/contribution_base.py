@@ -29,8 +29,6 @@ class Contribution:
 
     #: The name of the kind; the hook is `flowra_<kind>`.
     kind: ClassVar[str] = ""
-    #: The field whose value only one pack may claim; empty where names belong to the pack (nodes, migrations).
-    unique_field: ClassVar[str] = ""
 
     def check_strings(self) -> None:
         """Refuse a field that has to be a string and is not."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from flowra.exceptions import PluginError
+from flowra.plugin.conflicts import UNIQUE_FIELDS
 from flowra.plugin.contribution_base import Contribution
 
 __all__ = [
@@ -69,7 +70,6 @@ class ValueTypeEntry(Contribution):
     """
 
     kind: ClassVar[str] = "value_types"
-    unique_field: ClassVar[str] = "name"
 
     name: str
     handler: str
@@ -86,8 +86,6 @@ class ValueTypeEntry(Contribution):
 @dataclass(frozen=True, slots=True)
 class _NamedTarget(Contribution):
     """A name, and the code behind it."""
-
-    unique_field: ClassVar[str] = "name"
 
     name: str
     target: str
@@ -121,7 +119,6 @@ class StorageEntry(Contribution):
     """
 
     kind: ClassVar[str] = "storage_backends"
-    unique_field: ClassVar[str] = "scheme"
 
     scheme: str
     target: str
@@ -170,7 +167,6 @@ class TemplateEntry(Contribution):
     """
 
     kind: ClassVar[str] = "templates"
-    unique_field: ClassVar[str] = "name"
 
     name: str
     path_package: str
@@ -196,7 +192,6 @@ class CommandEntry(Contribution):
     """
 
     kind: ClassVar[str] = "commands"
-    unique_field: ClassVar[str] = "name"
 
     name: str
     target: str
@@ -286,7 +281,7 @@ def check_unique(entries: Iterable[Contribution]) -> None:
     """
     seen: dict[tuple[object, ...], Contribution] = {}
     for entry in entries:
-        names = ("node", "from_version") if isinstance(entry, Migration) else (entry.unique_field or "name",)
+        names = ("node", "from_version") if isinstance(entry, Migration) else (UNIQUE_FIELDS[entry.kind] or "name",)
         key = tuple(getattr(entry, name) for name in names)
         if key in seen:
             raise PluginError(

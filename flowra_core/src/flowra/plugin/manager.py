@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from flowra.exceptions import PluginError
 from flowra.plugin.available import AvailablePack
-from flowra.plugin.contribution_base import NAME_PATTERN
-from flowra.plugin.contributions import KINDS
+from flowra.plugin.conflicts import UNIQUE_FIELDS
 from flowra.plugin.discovery import RESERVED_PACK_IDS, Discovery
 from flowra.plugin.names import canonical_name
 from flowra.plugin.packs import Pack
@@ -82,6 +81,7 @@ class PluginManager:
         Raises:
             PluginError: If the id or the hooks are not as they have to be.
         """
+        from flowra.plugin.contribution_base import NAME_PATTERN
         from flowra.plugin.inspection import ask_hooks
 
         if not NAME_PATTERN.fullmatch(pack_id) or pack_id in RESERVED_PACK_IDS:
@@ -122,28 +122,30 @@ class PluginManager:
         known = {canonical_name(name) for pack in self.packs for name in (pack.id, pack.distribution)}
         return tuple(sorted(self._disabled - known))
 
-    @overload
-    def entries(self, kind: Literal["nodes"]) -> tuple[tuple[Pack, NodeEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["value_types"]) -> tuple[tuple[Pack, ValueTypeEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["component_types"]) -> tuple[tuple[Pack, ComponentTypeEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["storage_backends"]) -> tuple[tuple[Pack, StorageEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["model_hubs"]) -> tuple[tuple[Pack, ModelHubEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["executors"]) -> tuple[tuple[Pack, ExecutorEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["templates"]) -> tuple[tuple[Pack, TemplateEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["commands"]) -> tuple[tuple[Pack, CommandEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["observers"]) -> tuple[tuple[Pack, ObserverEntry], ...]: ...
-    @overload
-    def entries(self, kind: Literal["migrations"]) -> tuple[tuple[Pack, Migration], ...]: ...
-    @overload
-    def entries(self, kind: str) -> tuple[tuple[Pack, Contribution], ...]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def entries(self, kind: Literal["nodes"]) -> tuple[tuple[Pack, NodeEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["value_types"]) -> tuple[tuple[Pack, ValueTypeEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["component_types"]) -> tuple[tuple[Pack, ComponentTypeEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["storage_backends"]) -> tuple[tuple[Pack, StorageEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["model_hubs"]) -> tuple[tuple[Pack, ModelHubEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["executors"]) -> tuple[tuple[Pack, ExecutorEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["templates"]) -> tuple[tuple[Pack, TemplateEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["commands"]) -> tuple[tuple[Pack, CommandEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["observers"]) -> tuple[tuple[Pack, ObserverEntry], ...]: ...
+        @overload
+        def entries(self, kind: Literal["migrations"]) -> tuple[tuple[Pack, Migration], ...]: ...
+        @overload
+        def entries(self, kind: str) -> tuple[tuple[Pack, Contribution], ...]: ...
 
     def entries(self, kind: str) -> tuple[tuple[Pack, Contribution], ...]:
         """Return the usable contributions of a kind, each with its pack, by pack id.
@@ -154,7 +156,7 @@ class PluginManager:
         Raises:
             KeyError: If there is no such kind.
         """
-        unique_field = KINDS[kind].unique_field
+        unique_field = UNIQUE_FIELDS[kind]
         view = self._current_view() if kind == "commands" else self._checked_view()
         return tuple(
             (available.pack, entry)
