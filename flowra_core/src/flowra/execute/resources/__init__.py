@@ -1,0 +1,6 @@
+"""What a machine offers to nodes that declare what they need, and who has how much of it."""
+
+from flowra.execute.resources.ledger import Ledger
+from flowra.execute.resources.offer import Offer
+
+__all__ = ["Ledger", "Offer"]
