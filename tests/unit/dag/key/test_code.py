@@ -197,6 +197,60 @@ print(look())
         assert after_reload == "keyed", how
 
 
+def test_what_was_loaded_again_has_the_key_of_what_runs_or_none(tmp_path):
+    """Edits of the same size within a second, for which Python takes the byte code of the version before."""
+    script = """
+import sys
+from pathlib import Path
+import importlib
+folder = Path(sys.argv[1])
+sys.path.insert(0, str(folder))
+from flowra.dag.key import Unkeyable
+from flowra.dag.key.code.closure import CodeFinder
+
+def write(name, text):
+    folder.joinpath(f"{name}.py").write_text(text)
+
+def check(name, value):
+    # The key of each version, by what it was when Python surely had it.
+    code = CodeFinder(None).of_module(name)
+    if isinstance(code, Unkeyable):
+        return
+    files = folder.joinpath("rules.py").read_text(), folder.joinpath("user.py").read_text()
+    expected = eval(files[0].split("return ")[1])
+    assert value == expected, (value, files)
+    print("keyed")
+
+write("rules", "def rule():\\n    return 0\\n")
+write("user", "from rules import rule\\n")
+import rules, user
+check("user", user.rule())
+for number in range(1, 8):
+    write("rules", f"def rule():\\n    return {number}\\n")
+    check("user", user.rule())
+    importlib.reload(rules)
+    check("user", user.rule())
+    check("rules", rules.rule())
+    write("rules", "def rule():\\n    return 9\\n")
+    importlib.invalidate_caches()
+    importlib.reload(rules)
+    write("rules", f"def rule():\\n    return {number}\\n")
+    check("rules", rules.rule())
+write("rules", "def rule():\\n    return 1234567\\n")
+importlib.reload(rules)
+assert isinstance(CodeFinder(None).of_module("user"), Unkeyable)
+importlib.reload(user)
+assert user.rule() == 1234567
+check("user", user.rule())
+print("last")
+"""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True, check=True, env=environment
+    )
+    assert run.stdout.splitlines()[-2:] == ["keyed", "last"]
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [

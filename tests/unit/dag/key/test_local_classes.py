@@ -125,7 +125,51 @@ def test_a_class_of_a_script_counts_with_the_script_and_what_it_imports(run_scri
     found = run_script(script, modules=[("beside.py", "VALUE = 1\n")])
     assert sorted(found["code"]["files"]) == ["beside.py", "script.py"]
     other = run_script(script, modules=[("beside.py", "VALUE = 2\n")])
-    assert differences(found, other) == ["code of beside.py"]
+    assert differences(found, other) == ["code of beside.py", "code: beside.VALUE"]
+
+
+def test_a_class_of_a_script_counts_with_the_globals_that_it_uses_as_they_are(run_script):
+    script = HERE.format(above="import random, sys\nSCALE = {0}\ndef helper(): return SCALE", result="helper()")
+    one, two = run_script(script.format(1)), run_script(script.format(2))
+    assert differences(one, two) == ["code of script.py", "code: SCALE"]
+    # The same file, another value: what a run of the script drew, read, or was given.
+    drawn = HERE.format(above="import random\nSCALE = random.random()", result="SCALE")
+    assert differences(run_script(drawn), run_script(drawn)) == ["code: SCALE"]
+    unknown = run_script(HERE.format(above="SCALE = object()", result="SCALE"))
+    assert unknown.startswith("it uses SCALE, and the contents of a object are not known")
+
+
+def test_what_a_class_of_a_script_sets_in_a_module_counts(run_script):
+    for use in ("beside.VALUE", "beside.value()", "inside()"):
+        script = HERE.format(
+            above="import beside\nbeside.VALUE = {0}\ndef inside():\n    from beside import VALUE\n    return VALUE",
+            result=use,
+        )
+        modules = [("beside.py", "VALUE = 1\nLOCK = object()\ndef value():\n    return LOCK and VALUE\n")]
+        found = run_script(script.format(2), modules=modules)
+        assert differences(found, run_script(script.format(3), modules=modules)) == [
+            "code of script.py",
+            "code: beside.VALUE" if use != "beside.value()" else "code: VALUE",
+        ]
+
+
+def test_tables_of_functions_and_cached_functions_count_with_the_functions(run_script):
+    above = (
+        "import functools, re, threading\nSCALE = {0}\nLOCK = threading.Lock()\nWORD = re.compile('a')\n"
+        "@functools.cache\ndef helper(x):\n    return x * SCALE\nTABLE = {{'twice': helper}}"
+    )
+    for use in ("TABLE['twice'](1)", "helper(1)", "helper(len(WORD.pattern)) if LOCK else 1"):
+        script = HERE.format(above=above, result=use)
+        found = run_script(script.format(2))
+        assert differences(found, run_script(script.format(3))) == ["code of script.py", "code: SCALE"], use
+
+
+def test_how_a_node_is_run_is_no_part_of_its_code(run_script):
+    body = "class OutputArgs(BaseArgs):\n        number: float"
+    script = HERE.format(above="from flowra.dag.node import Retry", result="1").replace(
+        body, "retries = Retry(2, on=(ValueError,))\n    resources = {'gpu': 1}\n    " + body
+    )
+    assert list(run_script([script], notebook=True)["code"]["pieces"]) == ["Here.run"]
 
 
 CELLS = ["SCALE = {scale}\ndef helper(x):\n    return x * SCALE{more}\n", HERE.format(above="", result="helper(1)")]
@@ -152,7 +196,7 @@ def test_a_class_of_a_notebook_counts_with_the_modules_it_uses(run_script):
     found = run_script(cells, notebook=True, modules=[("beside.py", "VALUE = 1\n")])
     assert list(found["code"]["files"]) == ["beside.py"]
     other = run_script(cells, notebook=True, modules=[("beside.py", "VALUE = 2\n")])
-    assert differences(found, other) == ["code of beside.py"]
+    assert differences(found, other) == ["code of beside.py", "code: beside.VALUE"]
 
 
 def test_a_class_typed_at_a_prompt_without_source_says_so():

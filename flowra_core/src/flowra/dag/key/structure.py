@@ -7,6 +7,7 @@ import datetime as dt
 import decimal
 import enum
 import fractions
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import PurePath
@@ -68,6 +69,7 @@ def _contents(value: Any, path: Callable[[PurePath], Any]) -> list[Any]:
 _BY_KIND: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (uuid.UUID, lambda value: value.hex),
     (bytearray, bytes),
+    (re.Pattern, lambda value: [value.pattern, value.flags]),
     (complex, lambda value: [value.real, value.imag]),
     ((range, slice), lambda value: [structured(part) for part in (value.start, value.stop, value.step)]),
     ((dt.date, dt.time, dt.timedelta, dt.tzinfo, decimal.Decimal, fractions.Fraction), repr),

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flowra.dag.key.code.loaded import runs_as_written
+from flowra.dag.key.code.loaded import changed_in_this_process, outdated, runs_as_written
 from flowra.dag.key.code.modules import Module, ModuleFinder
 from flowra.dag.key.code.source import Source, read_source
 from flowra.dag.key.code.stamps import stamp_of
@@ -87,6 +87,8 @@ class CodeFinder:
         if start is None or start.path is None:
             return None
         files: dict[str, bytes] = {}
+        reached: list[str] = []
+        changed: set[str] = set()
         try:
             for module, source in self._reachable(start):
                 assert module.path is not None
@@ -101,6 +103,9 @@ class CodeFinder:
                         "start a new process"
                     )
                 files[module.label] = digest
+                reached.append(module.name)
+                if changed_in_this_process(stamp):
+                    changed.add(module.name)
                 if source is not None:
                     for label, path in self._data_of(module.name):
                         if label not in files and os.fsencode(path.name) in source.content:
@@ -109,6 +114,9 @@ class CodeFinder:
             return Unkeyable(f"its code can't be read: {error.what}")
         except OSError as error:
             return Unkeyable(f"its code can't be read: {error}")
+        for user in reached if changed else ():
+            if (old := outdated(user, frozenset(changed))) is not None:
+                return Unkeyable(f"{user} still uses what {old} was before it was loaded again; start a new process")
         return Code(files, {})
 
     def _reachable(self, start: Module) -> Iterator[tuple[Module, Source | None]]:

@@ -1,6 +1,7 @@
 """Whether the code in memory is the code on disk: a file that was edited after its import says nothing of what runs.
 
-A key made of the edited file would name the result of the old code, and be found by every later run.
+A key made of the edited file would name the result of the old code, and be found by every later run. The same holds for
+a module that was loaded again: what others took from it before is still the old code.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from importlib.util import source_hash
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 from flowra.dag.key.code.source import Source
 from flowra.dag.key.code.stamps import Stamp
 
-__all__ = ["runs_as_written"]
+__all__ = ["changed_in_this_process", "is_current", "outdated", "runs_as_written"]
 
 _lock = threading.Lock()
-#: By module: what identifies its import (None while there was none), and the digest of its source at that time.
-_seen: dict[str, tuple[object, bytes]] = {}
+#: By module: what identifies its import (None while there was none), the digest of its source then, and its stamp.
+_seen: dict[str, tuple[object, bytes, Stamp]] = {}
 
 
 def runs_as_written(name: str, digest: bytes, stamp: Stamp, source: Source | None = None) -> bool:
@@ -41,10 +44,66 @@ def runs_as_written(name: str, digest: bytes, stamp: Stamp, source: Source | Non
         before = _seen.get(name)
         if before is not None and before[0] is loading and loading is not None:
             return before[1] == digest
-        if module is None or (before is not None and before[1] == digest) or _was_loaded_from(module, stamp, source):
-            _seen[name] = (loading, digest)
+        # A file that has not been touched since is what was loaded between, with the same contents it may not be.
+        untouched = before is not None and before[1:] == (digest, stamp)
+        if module is None or untouched or _was_loaded_from(module, stamp, source):
+            _seen[name] = (loading, digest, stamp)
             return True
     return False
+
+
+def changed_in_this_process(stamp: Stamp) -> bool:
+    """Tell whether a file may have changed since this process began, so that a module may have been loaded twice."""
+    return _BEGAN is None or max(stamp[3], stamp[4]) >= _BEGAN
+
+
+def outdated(user: str, changed: frozenset[str]) -> str | None:
+    """Return the module of which a loaded module still uses what it was before it was loaded again, or None.
+
+    Args:
+        user: The module that uses others.
+        changed: The modules that may have been loaded again.
+    """
+    module = sys.modules.get(user) or _main_module(user)
+    for value in list(vars(module).values()) if module is not None else ():
+        if isinstance(value, ModuleType):
+            if value.__name__ in changed and sys.modules.get(value.__name__) is not value:
+                return value.__name__
+        elif isinstance(value, (type, FunctionType)) and value.__module__ in changed and not is_current(value):
+            return str(value.__module__)
+    return None
+
+
+def is_current(value: type | FunctionType) -> bool:
+    """Tell whether a class or function is what its module has under its name now, as far as that can be found out."""
+    found: Any = sys.modules.get(value.__module__)
+    *around, last = value.__qualname__.split(".")
+    for name in around:
+        if name == "<locals>":
+            if isinstance(value, type):
+                return True  # its functions tell
+            return not isinstance(found, FunctionType) or value.__code__ in set(_code_inside(found.__code__))
+        found = _member(found, name)
+    found = _member(found, last)
+    if isinstance(value, type):
+        return found is value or not isinstance(found, type)
+    return not isinstance(found, FunctionType) or found.__code__ == value.__code__
+
+
+def _member(holder: Any, name: str) -> Any:
+    members: Mapping[str, Any] = getattr(holder, "__dict__", {})
+    found = members.get(name)
+    found = getattr(found, "__func__", found)
+    while isinstance(inner := getattr(found, "__wrapped__", None), FunctionType):
+        found = inner
+    return found
+
+
+def _code_inside(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _code_inside(constant)
 
 
 def _main_module(name: str) -> ModuleType | None:
@@ -54,21 +113,25 @@ def _main_module(name: str) -> ModuleType | None:
 
 
 def _was_loaded_from(module: ModuleType, stamp: Stamp, source: Source | None) -> bool:
-    cached = getattr(getattr(module, "__spec__", None), "cached", None)
-    try:
-        header = Path(cached).read_bytes()[:16] if cached else b""
-    except OSError:
-        header = b""
     _, _, size, modified, changed = stamp
     # What was there before this process began is what it imported, whatever byte code lies around: where Python may
     # not write it, that of an earlier version stays.
     if _BEGAN is not None and max(modified, changed) < _BEGAN:
         return True
+    cached = getattr(getattr(module, "__spec__", None), "cached", None)
+    try:
+        with Path(cached or "").open("rb") as file:
+            header, written = file.read(16), os.fstat(file.fileno()).st_mtime_ns
+    except OSError:
+        header, written = b"", 0
     if source is not None and len(header) == 16:
         if int.from_bytes(header[4:8], "little") & 1:
             return header[8:] == source_hash(source.content)
-        written = modified // 1_000_000_000 & 0xFFFFFFFF, size & 0xFFFFFFFF
-        return written == (int.from_bytes(header[8:12], "little"), int.from_bytes(header[12:], "little"))
+        same = header[8:] == b"".join(
+            (number & 0xFFFFFFFF).to_bytes(4, "little") for number in (modified // 1_000_000_000, size)
+        )
+        # Python itself takes byte code for that of a source which was edited in the same second to the same size.
+        return same and changed <= written
     return _BEGAN is None
 
 
