@@ -1,1 +1,42 @@
-"""Conformance suites for those who write executors and storage. They need pytest; nothing else of Flowra does."""
+"""What tests of packs, value types, stores and executors need: fixtures, comparisons and conformance suites.
+
+pytest finds the fixtures by itself (`flowra.testing.pytest_plugin`). The names here are imported when they are first
+used, so that a test run that uses none of them does not pay for them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flowra.testing.executor_suite import ExecutorSuite
+    from flowra.testing.pack_suite import PackSuite
+    from flowra.testing.pictures import assert_images_close
+    from flowra.testing.running import NodeOutputs
+    from flowra.testing.store_suite import StoreSuite
+    from flowra.testing.value_type_suite import ValueTypeSuite
+
+__all__ = ["ExecutorSuite", "NodeOutputs", "PackSuite", "StoreSuite", "ValueTypeSuite", "assert_images_close"]
+
+_HOMES = {
+    "ExecutorSuite": "flowra.testing.executor_suite",
+    "NodeOutputs": "flowra.testing.running",
+    "PackSuite": "flowra.testing.pack_suite",
+    "StoreSuite": "flowra.testing.store_suite",
+    "ValueTypeSuite": "flowra.testing.value_type_suite",
+    "assert_images_close": "flowra.testing.pictures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
