@@ -90,7 +90,8 @@ def test_a_pyproject_without_the_table_is_passed_over_unread(project):
     [
         (b"packs_disabled = [", "a settings file can't be read"),
         (b"\xff\xfe", "a settings file can't be read"),
-        (b"pack_disabled = []", "the settings are packs_disabled, output_dir"),
+        (b"pack_disabled = []", "did you mean packs_disabled?"),
+        (b"nonsense = []", "the settings are packs_disabled, output_dir"),
         (b'packs_disabled = "a"', "the setting packs_disabled has a value it can't have"),
         (b"packs_disabled = [1]", "it is [1]"),
         (b"output_dir = 5", "give the path of a folder, in quotes"),

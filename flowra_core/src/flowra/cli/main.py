@@ -26,6 +26,8 @@ __all__ = ["cli", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "cache": ("flowra.cli.cache", "Look after the store that results are kept in."),
     "completion": ("flowra.cli.completion", "Print the completion script of a shell."),
+    "config": ("flowra.cli.config", "Show and change settings."),
+    "doctor": ("flowra.cli.doctor", "Check that this machine is ready, and say how to mend what is not."),
     "explain": ("flowra.cli.explain", "Say why a node ran, or did not."),
     "graph": ("flowra.cli.graph", "Check, draw and describe graph files."),
     "node": ("flowra.cli.node", "List and describe node types."),

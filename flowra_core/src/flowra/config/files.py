@@ -9,17 +9,21 @@ from typing import Any
 
 from flowra.exceptions import ConfigError
 
-__all__ = ["find_project_file", "read_settings_table", "user_cache_dir", "user_file"]
+__all__ = ["find_project_file", "read_settings_table", "user_cache_dir", "user_file", "user_folder"]
 
 _APPLICATION = "flowra"
 
 
-def user_file() -> Path | None:
-    """Return the user's settings file if there is one."""
+def user_folder() -> Path:
+    """Return the folder of the user's settings and secrets; it need not exist."""
     from platformdirs import user_config_path
 
-    path = user_config_path(_APPLICATION, appauthor=False) / "config.toml"
-    return path if path.is_file() else None
+    return user_config_path(_APPLICATION, appauthor=False)
+
+
+def user_file() -> Path:
+    """Return the user's settings file; it need not exist."""
+    return user_folder() / "config.toml"
 
 
 def user_cache_dir() -> Path:

@@ -16,15 +16,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowra.config.files import find_project_file, read_settings_table, user_cache_dir, user_file
-from flowra.exceptions import ConfigError
+from flowra.exceptions import ConfigError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["ENVIRONMENT", "Settings", "load_settings"]
+__all__ = ["ENVIRONMENT", "Layer", "Settings", "load_layers", "load_settings", "settings_in", "value_in_file"]
 
 #: The variable of each setting.
 ENVIRONMENT = {
@@ -54,6 +54,27 @@ class Settings:
     store: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one place says of settings.
+
+    Attributes:
+        name: `default`, `user`, `project` or `environment`.
+        path: Its file, for `user` and `project`.
+        values: The settings that it has.
+    """
+
+    name: Literal["default", "user", "project", "environment"]
+    path: Path | None
+    values: Mapping[str, Any]
+
+    def origin(self, setting: str) -> str:
+        """Return where it says so: the file, or the variable."""
+        if self.path is not None:
+            return str(self.path)
+        return ENVIRONMENT[setting] if self.name == "environment" else "default"
+
+
 def load_settings(*, start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """Read all layers.
 
@@ -65,22 +86,55 @@ def load_settings(*, start: Path | None = None, environment: Mapping[str, str] |
         ConfigError: If a file can't be read, or a setting is unknown or has a value that it can't have.
     """
     values: dict[str, Any] = {}
-    for path in (user_file(), find_project_file(start)):
-        if path is not None:
-            table = read_settings_table(path)
-            values.update({name: _from_file(name, value, path) for name, value in table.items()})
+    for layer in _stated(start, environment):
+        values.update(layer.values)
+    return Settings(**values)
+
+
+def load_layers(*, start: Path | None = None, environment: Mapping[str, str] | None = None) -> list[Layer]:
+    """Return the layers one by one, the weakest first; see `load_settings`."""
+    defaults = Settings()
+    return [
+        Layer("default", None, {each.name: getattr(defaults, each.name) for each in fields(Settings)}),
+        *_stated(start, environment),
+    ]
+
+
+def _stated(start: Path | None, environment: Mapping[str, str] | None) -> Iterator[Layer]:
+    """Yield what people said, the weakest first."""
+    user = user_file()
+    if user.is_file():
+        yield Layer("user", user, settings_in(user))
+    project = find_project_file(start)
+    if project is not None:
+        yield Layer("project", project, settings_in(project))
     variables = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
     for name, variable in ENVIRONMENT.items():
         text = variables.get(variable)
         if text is not None:
             values.update(_from_environment(name, text))
-    return Settings(**values)
+    yield Layer("environment", None, values)
 
 
-def _from_file(name: str, value: Any, path: Path) -> Any:
+def settings_in(path: Path) -> dict[str, Any]:
+    """Return the settings that a file states, as values of `Settings`.
+
+    Raises:
+        ConfigError: It can't be read, or a setting is unknown or has a value that it can't have.
+    """
+    return {name: value_in_file(name, value, path) for name, value in read_settings_table(path).items()}
+
+
+def value_in_file(name: str, value: Any, path: Path) -> Any:
+    """Return what a value in a settings file means; raises ConfigError if there is no such setting or value."""
     known = [each.name for each in fields(Settings)]
     if name not in known:
-        raise ConfigError(f"unknown setting {name}", where=str(path), fix=f"the settings are {', '.join(known)}")
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, known, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
+        raise ConfigError(f"unknown setting {printable(name, 80)}", where=str(path), fix=fix)
     if name == "packs_disabled":
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise _wrong(name, value, path, 'a list of names, as in ["my_pack"]')
