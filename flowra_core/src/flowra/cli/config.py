@@ -192,10 +192,7 @@ def _keep_secret(name: str, value: str | None) -> None:
             why="it would stay in the shell's history, and others could see it among the processes",
             fix=f"flowra config set {SECRET}{name}    which asks for it, or reads it from a pipe",
         )
-    if sys.stdin.isatty():
-        text = click.prompt(name, hide_input=True, err=True)
-    else:
-        text = sys.stdin.readline().rstrip("\r\n")
+    text = click.prompt(name, hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
     if not text:
         raise UsageError(f"the secret {name} is empty", fix="type it, or pipe it in as one line")
     click.echo(f"{keep_secret(name, text)}: {SECRET}{name} kept")
