@@ -115,6 +115,19 @@ class TestRuns:
         assert flowra.run("runs", "rm", first["run"]).returncode == 0
         assert first["run"] not in flowra.run("runs", "list").stdout
 
+    def test_a_run_is_exported_as_a_trace(self, flowra):
+        ran(flowra)
+        done = flowra.run("runs", "export", "last", "--out", "trace.json")
+        assert done.stdout == "trace.json: open it in https://ui.perfetto.dev\n"
+        trace = json.loads((flowra.work / "trace.json").read_text())
+        assert {event["name"] for event in trace["traceEvents"] if event["ph"] == "X"}
+        assert trace == json.loads(flowra.run("runs", "export", "last").stdout)
+
+    def test_spans_go_to_no_file(self, flowra):
+        ran(flowra)
+        done = flowra.run("runs", "export", "last", "--as", "otel", "--out", "trace.json")
+        assert (done.returncode, "leave --out out" in done.stderr) == (2, True)
+
     def test_before_the_first_there_is_a_word_instead_of_an_empty_table(self, flowra):
         done = flowra.run("runs", "list")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "no runs yet\n")

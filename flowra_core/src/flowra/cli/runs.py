@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowra.cli.text import print_json, print_table
-from flowra.exceptions import RunError
+from flowra.exceptions import RunError, UsageError
 
 if TYPE_CHECKING:
-    from flowra.execute.session.journal import PastRun, RunHistory
+    from flowra.execute.session.history import PastRun, RunHistory
+    from flowra.execute.session.timeline import Span
 
 __all__ = ["command"]
+
+#: Columns of the bars that show when a call ran.
+_BAR = 30
 
 
 @click.group("runs")
@@ -58,16 +64,58 @@ def show(run: str, as_json: bool) -> None:
     click.echo(
         f"{past.id}: {past.status}, began {when(past.began)}" + (f", took {_lasted(past)}" if past.seconds else "")
     )
-    rows = [[call.node, call.type, call.how, f"{call.seconds:.3f} s"] for call in past.calls.values()]
-    rows += [
-        [name, "", "failed", str(error.get("why") or error.get("what") or "")] for name, error in past.failures.items()
-    ]
+    from flowra.execute.session.timeline import timeline
+
+    spans = timeline(past)
+    total = max([past.seconds, *(span.ended for span in spans)])
+    workers = any(span.worker for span in spans)
+    rows = []
+    for span in spans:
+        took = f"{span.ended - span.began:.3f} s" if span.how != "failed" else span.error
+        where = [span.worker] if workers else []
+        rows.append([span.node, span.type, span.how, took, *where, _bar(span, total)])
     if rows:
-        print_table(["node", "type", "how", "took"], rows)
+        print_table(["node", "type", "how", "took", *(["worker"] if workers else []), f"0 … {total:.3g} s"], rows)
     for name, result in past.outputs.items():
         click.echo(f"  {name}: {result.get('file', result.get('value', result))}")
     if past.status != "succeeded":
         click.echo(f"go on from here:  flowra run --resume {past.id}")
+
+
+@command.command("export")
+@click.argument("run")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["chrome", "otel"]),
+    default="chrome",
+    show_default=True,
+    help="A trace for Perfetto and Chrome, or OpenTelemetry spans for a collector.",
+)
+@click.option("--out", type=click.Path(dir_okay=False), help="The file for the trace; printed if left out.")
+def export(run: str, form: str, out: str | None) -> None:
+    """Give what happened in the run RUN to other tools.
+
+    The trace opens in https://ui.perfetto.dev. Spans go by OTLP over HTTP to where OTEL_EXPORTER_OTLP_ENDPOINT says.
+    """
+    past = _history().find(run)
+    if form == "otel":
+        from flowra.execute.session.telemetry import send_spans
+
+        if out is not None:
+            raise UsageError("spans are sent to a collector, not written to a file", fix="leave --out out")
+        click.echo(f"{send_spans(past):,} spans sent")
+        return
+    from flowra.execute.session.timeline import chrome_trace
+
+    if out is None:
+        print_json(chrome_trace(past))
+        return
+    try:
+        Path(out).write_text(json.dumps(chrome_trace(past), ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        raise RunError("the trace can't be written", where=out, why=error.strerror or str(error)) from error
+    click.echo(f"{out}: open it in https://ui.perfetto.dev")
 
 
 @command.command("rm")
@@ -79,6 +127,15 @@ def remove(runs: tuple[str, ...]) -> None:
     for run_id in found:
         history.remove(run_id)
         click.echo(f"removed {run_id}")
+
+
+def _bar(span: Span, total: float) -> str:
+    """Return when a call ran as a bar within the time of the run."""
+    scale = _BAR / total if total else 0.0
+    start = min(int(span.began * scale), _BAR - 1)
+    stop = max(start + 1, min(round(span.ended * scale), _BAR))
+    mark = {"ran": "█", "failed": "✗"}.get(span.how, "·")
+    return " " * start + (mark * (stop - start) if span.how == "ran" else mark)
 
 
 def when(seconds: float) -> str:

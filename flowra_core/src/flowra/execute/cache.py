@@ -25,7 +25,8 @@ from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.scalar import File, Folder
 
 if TYPE_CHECKING:
-    from flowra.execute.session.journal import Journal, JournalEntry
+    from flowra.execute.session.history import JournalEntry
+    from flowra.execute.session.journal import Journal
 
 __all__ = ["ResultCache"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flowra.dag.key import differences
 from flowra.exceptions import RunError, UsageError
-from flowra.execute.session.journal import JournalEntry, PastRun, RunHistory
+from flowra.execute.session.history import JournalEntry, PastRun, RunHistory
 from flowra.storage.store import Store
 
 __all__ = ["Explanation", "explain"]

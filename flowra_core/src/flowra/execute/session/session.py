@@ -24,7 +24,8 @@ from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.local import LocalExecutor
 from flowra.execute.policy import CachePolicy
 from flowra.execute.session.export import check_folder, export_outputs
-from flowra.execute.session.journal import Journal, PastRun, RunHistory
+from flowra.execute.session.history import PastRun, RunHistory
+from flowra.execute.session.journal import Journal
 from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import Run, new_run_id
 from flowra.execute.session.running import RunningRun
