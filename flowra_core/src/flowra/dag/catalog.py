@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from flowra.dag.description import NodeDescription
@@ -36,7 +37,12 @@ class NodeCatalog:
         """Make a class known under its own type id; a pack's class of that id is hidden by it."""
         type_id = node_class.type_id()
         self._classes[type_id] = node_class
-        self._descriptions[type_id] = node_class.describe()
+        self._descriptions[type_id] = self.brought(node_class)
+
+    @staticmethod
+    def brought(node_class: type[Node]) -> NodeDescription:
+        """Return what a class looks like that a program brings along; the description leads back to this very class."""
+        return replace(node_class.describe(), node_class=node_class)
 
     def types(self) -> list[str]:
         """Return every type id, sorted."""
@@ -63,6 +69,11 @@ class NodeCatalog:
         if known is None:
             known = self._classes[type_id] = self._load(type_id)
         return known
+
+    def class_of(self, description: NodeDescription) -> type[Node]:
+        """Return the class that a description is of; raises as `node_class` does."""
+        own: type[Node] | None = description.node_class
+        return own if own is not None else self.node_class(description.type)
 
     def loaded(self, type_id: str) -> type[Node] | None:
         """Return the class of a node type if it is at hand already: brought along, or imported before."""

@@ -26,6 +26,7 @@ class NodeDescription:
         inputs: The ports of `InputArgs`.
         outputs: The ports of `OutputArgs`.
         traits: What the class body states of the node.
+        node_class: The class itself where a program brought it along: two of them may have one type id.
     """
 
     type: str
@@ -37,6 +38,7 @@ class NodeDescription:
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
     traits: NodeTraits = field(default_factory=NodeTraits)
+    node_class: Any = field(default=None, compare=False, repr=False)
 
     @cached_property
     def lazy_ports(self) -> frozenset[str]:

@@ -124,7 +124,7 @@ class CallRunner:
         self._pool = pool
         self._cache = cache
         self._awaiter = awaiter
-        self._sites: dict[PlannedNode | str, _Site] = {}
+        self._sites: dict[PlannedNode | type[Node] | str, _Site] = {}
         self._timed: dict[Call, _Timed] = {}
         self.reader = ValueReader(cache, self._again, lambda node, text: job.reporter.log(node, text, "warning"))
         self.watch: Callable[[Call], None] | None = None
@@ -403,11 +403,11 @@ class CallRunner:
         """Return what all calls of a node share."""
         node = call.node
         # Most nodes have no InitArgs of their own, and share all of this with every other of their type.
-        shared: Any = node if node.init else node.description.type
+        shared: Any = node if node.init else node.description.node_class or node.type
         site = self._sites.get(shared)
         if site is None:
             try:
-                node_class = self._job.catalog.node_class(node.type)
+                node_class = self._job.catalog.class_of(node.description)
             except PluginError as error:
                 raise failed(node, error, "", {}) from error
             init = prepared(node, node_class.InitArgs, node.init, "init")

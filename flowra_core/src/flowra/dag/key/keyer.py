@@ -131,7 +131,7 @@ class Keyer:
             about["code"] = {"version": traits.code_version}
             parts.append(traits.code_version)
         else:
-            code = self._code.of_node(description.type)
+            code = self._code.of_node(description)
             if isinstance(code, Unkeyable):
                 return code
             about["code"] = code.to_json()
@@ -150,7 +150,7 @@ class Keyer:
 
     def _fingerprint(self, node: PlannedNode) -> str | Unkeyable | None:
         try:
-            node_class = self._catalog.node_class(node.type)
+            node_class = self._catalog.class_of(node.description)
             args: dict[str, Any] = {}
             for name, port in node_class.InputArgs.__ports__.items():
                 # What comes over a link is not known, nor the items of a list that is mapped over.

@@ -33,13 +33,15 @@ class Interfaces:
 
     catalog: NodeCatalog
     errors: dict[str, PluginError] = field(default_factory=dict)
-    _described: dict[str, NodeDescription] = field(default_factory=dict)
+    _described: dict[str | type, NodeDescription] = field(default_factory=dict)
     _subgraphs: dict[int, NodeDescription] = field(default_factory=dict)
     _migrated: dict[int, Migrated | PluginError] = field(default_factory=dict)
 
     def of(self, node: GraphNode, scope: Scope) -> NodeDescription | None:
         """Return what a node looks like, or None if its type can't be had (`errors` then says why)."""
-        described = self._described.get(node.type)
+        # The class itself, if it came with one: two classes of one name may be used side by side.
+        asked = node.node_class if node.node_class is not None else node.type
+        described = self._described.get(asked)
         if described is not None:
             return described
         name = subgraph_name(node.type)
@@ -49,7 +51,9 @@ class Interfaces:
         if node.type in self.errors:
             return None
         try:
-            described = self._described[node.type] = self.catalog.describe(node.type)
+            described = self._described[asked] = (
+                self.catalog.describe(asked) if isinstance(asked, str) else self.catalog.brought(asked)
+            )
         except PluginError as error:
             self.errors[node.type] = error
         return described

@@ -47,15 +47,16 @@ def merged(nodes: Mapping[str, PlannedNode], keep: frozenset[str]) -> tuple[dict
 
 def _signature(node: PlannedNode) -> tuple[Any, ...] | None:
     """Return what two nodes have in common that do the same; None if it holds values that are not compared."""
+    kind = node.description.node_class or node.type
     links: Any = tuple(node.links.items())
     if len(links) > 1:
         links = tuple(sorted(links))
     if not (node.literals or node.init) and all(type(binding) is NodeOutput for _, binding in links):
-        return node.type, links
+        return kind, links
     if not all(map(_plain, (*node.literals.values(), *node.init.values(), *node.links.values()))):
         return None
     # As text, since 1, 1.0 and True would be equal.
-    return node.type, repr(links), repr(sorted(node.literals.items())), repr(node.init)
+    return kind, repr(links), repr(sorted(node.literals.items())), repr(node.init)
 
 
 def _plain(value: Any) -> bool:

@@ -33,16 +33,16 @@ class NodeCode:
         self._finder = CodeFinder(file_digest)
         self._handlers: dict[str, tuple[str, ...]] | None = None
 
-    def of_node(self, type_id: str) -> Code | Unkeyable:
+    def of_node(self, description: NodeDescription) -> Code | Unkeyable:
         """Return the code of a node type; its pack is only imported where it does not lie in files."""
-        loaded = self._catalog.loaded(type_id)
-        target = self._target(type_id)
+        loaded = description.node_class or self._catalog.loaded(description.type)
+        target = self._target(description.type)
         if target is not None and loaded in (None, _imported(target)):
             code = self._finder.of_module(target.partition(":")[0])
             if code is not None:
                 return code
         try:
-            return code_of_class(self._catalog.node_class(type_id), self._finder)
+            return code_of_class(self._catalog.class_of(description), self._finder)
         except PluginError as error:
             return Unkeyable(f"its class can't be loaded: {error.what}")
 
