@@ -37,11 +37,13 @@ class NodeCatalog:
         """Make a class known under its own type id; a pack's class of that id is hidden by it."""
         type_id = node_class.type_id()
         self._classes[type_id] = node_class
-        self._descriptions[type_id] = self.brought(node_class)
+        self._descriptions[type_id] = replace(node_class.describe(), node_class=node_class)
 
-    @staticmethod
-    def brought(node_class: type[Node]) -> NodeDescription:
+    def brought(self, node_class: type[Node]) -> NodeDescription:
         """Return what a class looks like that a program brings along; the description leads back to this very class."""
+        added = self._descriptions.get(node_class.type_id())
+        if added is not None and added.node_class is node_class:
+            return added
         return replace(node_class.describe(), node_class=node_class)
 
     def types(self) -> list[str]:
