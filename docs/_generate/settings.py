@@ -9,7 +9,7 @@ from flowra.config.settings import ENVIRONMENT, Settings
 
 __all__ = ["settings"]
 
-_DEFAULTS = {"packs_disabled": "[]", "output_dir": '"flowra-output"'}
+_DEFAULTS = {"packs_disabled": "[]", "output_dir": '"flowra-output"', "resources": "{}"}
 
 
 def settings() -> str:

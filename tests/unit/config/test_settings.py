@@ -61,6 +61,19 @@ def test_each_layer_replaces_single_values_of_those_before(user, project):
     assert load(project, FLOWRA_OUTPUT_DIR="").output_dir == user.parent / "out-user"
 
 
+def test_amounts_of_resources_come_from_tables_and_from_the_variable(user, project):
+    user.write_text("[resources]\ngpu = 1\nlicence = 0.5\n")
+    assert load(project).resources == {"gpu": 1.0, "licence": 0.5}
+    assert load(project, FLOWRA_RESOURCES="gpu=2, camera = 1").resources == {"gpu": 2.0, "camera": 1.0}
+    for bad in ("gpu", "gpu=x", "=1", "gpu=-1", "gpu=nan", "gpu=inf"):
+        with pytest.raises(ConfigError, match="amounts of resources can't be read"):
+            load(project, FLOWRA_RESOURCES=bad)
+    for bad in ("resources = 1", "resources = {gpu = true}", "resources = {gpu = '1'}", "resources = {gpu = -1}"):
+        user.write_text(bad)
+        with pytest.raises(ConfigError, match="the setting resources has a value it can't have"):
+            load(project)
+
+
 def test_every_setting_has_a_variable():
     assert set(ENVIRONMENT) == {field.name for field in dataclasses.fields(Settings)}
 

@@ -202,5 +202,7 @@ def _shown(value: Any) -> str:
     """Return a value for people; what an address says of a password is left out."""
     if isinstance(value, tuple):
         return ",".join(value)
+    if isinstance(value, dict):
+        return ",".join(f"{name}={amount:g}" for name, amount in value.items())
     text = os.fspath(value) if isinstance(value, Path) else str(value)
     return _PASSWORD.sub(lambda found: f"{found[1].partition(':')[0]}:…@" if ":" in found[1] else found[0], text)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowra.config.settings import settings_in, value_in_file
+from flowra.config.settings import amounts_in, settings_in, value_in_file
 from flowra.exceptions import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def setting_from_text(name: str, text: str, path: Path) -> Any:
 
     Args:
         name: The setting.
-        text: What was typed: a folder or address, or names separated by commas.
+        text: What was typed: a folder or address, or names separated by commas, or amounts as in `gpu=1,licence=2`.
         path: The file that it will be written to.
 
     Raises:
@@ -38,6 +38,8 @@ def setting_from_text(name: str, text: str, path: Path) -> Any:
     value: Any = text
     if name == "packs_disabled":
         value = [part.strip() for part in text.split(",") if part.strip()]
+    elif name == "resources":
+        value = amounts_in(text, name)
     elif text and "://" not in text and not text.startswith("~"):
         typed, folder = Path.cwd() / text, path.parent.resolve()
         value = str(typed.relative_to(folder) if typed.is_relative_to(folder) else typed)

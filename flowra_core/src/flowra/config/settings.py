@@ -6,7 +6,8 @@ The layers, each replacing single values of those before it:
 2. the user's file, `config.toml` in the user's configuration folder for `flowra`;
 3. the project's file: the first folder, from the current one upwards, that has a `flowra.toml`, or a
    `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
-4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`.
+4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`,
+   `FLOWRA_RESOURCES`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
 """
@@ -24,7 +25,16 @@ from flowra.exceptions import ConfigError, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["ENVIRONMENT", "Layer", "Settings", "load_layers", "load_settings", "settings_in", "value_in_file"]
+__all__ = [
+    "ENVIRONMENT",
+    "Layer",
+    "Settings",
+    "amounts_in",
+    "load_layers",
+    "load_settings",
+    "settings_in",
+    "value_in_file",
+]
 
 #: The variable of each setting.
 ENVIRONMENT = {
@@ -32,6 +42,7 @@ ENVIRONMENT = {
     "output_dir": "FLOWRA_OUTPUT_DIR",
     "cache_dir": "FLOWRA_CACHE_DIR",
     "store": "FLOWRA_STORE",
+    "resources": "FLOWRA_RESOURCES",
 }
 
 
@@ -46,12 +57,15 @@ class Settings:
         cache_dir: The folder for what can be made anew at any time.
         store: Where results are kept: a folder, or an address that a pack serves; empty for the folder `store` in
             `cache_dir`.
+        resources: How much there is of what nodes may need, by name, in place of what is found on the machine; in the
+            environment as in `gpu=1,licence=2`.
     """
 
     packs_disabled: tuple[str, ...] = ()
     output_dir: Path = Path("flowra-output")
     cache_dir: Path = field(default_factory=user_cache_dir)
     store: str = ""
+    resources: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,10 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise _wrong(name, value, path, 'a list of names, as in ["my_pack"]')
         return tuple(value)
+    if name == "resources":
+        if not isinstance(value, dict) or not all(_is_amount(each) for each in value.values()):
+            raise _wrong(name, value, path, "a table of amounts, as in { gpu = 1, licence = 2 }")
+        return {each: float(amount) for each, amount in value.items()}
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, path, "the path of a folder, in quotes")
     if name == "store":
@@ -151,8 +169,33 @@ def _from_environment(name: str, text: str) -> dict[str, Any]:
         return {name: tuple(part.strip() for part in text.split(",") if part.strip())}
     if name == "store":
         return {name: text}
+    if name == "resources":
+        return {name: amounts_in(text, ENVIRONMENT[name])}
     # An empty variable is how many shells and container files say "not set".
     return {name: Path(text).expanduser()} if text else {}
+
+
+def amounts_in(text: str, where: str) -> dict[str, float]:
+    """Return the amounts in a text such as `gpu=1,licence=2`; raises ConfigError for a text that is none."""
+    found: dict[str, float] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, _, amount = (each.strip() for each in part.partition("="))
+        try:
+            found[name] = float(amount)
+        except ValueError:
+            found[name] = -1.0
+        if not name or not _is_amount(found[name]):
+            raise ConfigError(
+                "amounts of resources can't be read",
+                where=where,
+                why=f"{printable(part, 80)} is no name and amount",
+                fix="write them as in gpu=1,licence=2",
+            )
+    return found
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def _wrong(name: str, value: object, path: Path, expected: str) -> ConfigError:

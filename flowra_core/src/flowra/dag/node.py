@@ -61,7 +61,8 @@ class Node:
     isolation: ClassVar[Isolation] = "thread"
     #: Whether one instance may run several calls at once; if not, an instance that has an `init` runs one at a time.
     thread_safe: ClassVar[bool] = False
-    #: What one call needs: `cpu` (cores), `memory` (bytes), `gpu`, or names of one's own.
+    #: What one call needs: `cpu` (cores), `memory` (bytes), `gpu` (cards), `gpu_memory` (bytes), or names of one's own.
+    #: A warm instance keeps its `memory` and `gpu_memory` between calls.
     resources: ClassVar[Mapping[str, float]] = MappingProxyType({})
     #: The version that stands for its code in cache keys; None to take the code itself, and what it imports.
     code_version: ClassVar[str | None] = None
@@ -244,6 +245,12 @@ def _trait_mistakes(cls: type[Node], name: str) -> list[Problem]:
         found.append(Problem(f"{name}.retries", "names at least one further try and one error class"))
     if cls.timeout is not None and not (isinstance(cls.timeout, (int, float)) and cls.timeout > 0):
         found.append(Problem(f"{name}.timeout", f"is a positive number of seconds, not {cls.timeout!r}"))
+    resources: Any = cls.resources
+    if not isinstance(resources, Mapping) or not all(
+        isinstance(each, str) and isinstance(amount, (int, float)) and 0 < amount < float("inf")
+        for each, amount in resources.items()
+    ):
+        found.append(Problem(f"{name}.resources", "names positive amounts", 'write {"gpu": 1, "memory": 2e9}'))
     if cls.isolation not in get_args(Isolation):
         found.append(Problem(f"{name}.isolation", f"is one of {', '.join(get_args(Isolation))}, not {cls.isolation!r}"))
     if cls.cacheable and cls.effects:

@@ -78,7 +78,8 @@ class NodeTraits:
         isolation: Where it runs.
         thread_safe: Whether one instance may run several calls at once.
         warm: Whether it has an `init` of its own, so that its instances are worth keeping.
-        resources: What one call needs: `cpu` (cores), `memory` (bytes), `gpu`, or names of one's own.
+        resources: What one call needs: `cpu` (cores), `memory` (bytes), `gpu` (cards), `gpu_memory` (bytes), or names
+            of one's own.
         code_version: The version that stands for its code in cache keys; None to take the code itself.
         libraries: Distributions whose versions are part of its cache keys.
         fingerprinted: Whether it has a `fingerprint` of its own.

@@ -26,6 +26,7 @@ __all__ = [
     "release_values",
     "retried_in_vain",
     "timed_out",
+    "unmet_needs",
 ]
 
 _FLOWRA = str(Path(__file__).parent.parent)
@@ -120,6 +121,18 @@ def timed_out(node: PlannedNode, limit: float) -> NodeFailedError:
     )
     error.__cause__ = TimeoutError(f"longer than {limit:g} s")
     return error
+
+
+def unmet_needs(node: PlannedNode, lacking: str) -> NodeFailedError:
+    """Return the error for a node whose graph needs what is not there."""
+    return NodeFailedError(
+        f"the graph that node {node.id} returned needs what is not there",
+        node=node.id,
+        type=node.type,
+        where=node.type,
+        why=lacking,
+        fix="run it where there is, or state what there is in the setting resources",
+    )
 
 
 def lengths_differ(node: PlannedNode, error: Exception) -> NodeFailedError:

@@ -8,24 +8,29 @@ from collections import OrderedDict
 
 from flowra.dag.context import RunContext
 from flowra.dag.node import BaseArgs, Node
+from flowra.execute.resources import Offer
 
 __all__ = ["InstancePool", "InstanceSlot"]
+
+#: What a warm instance keeps between calls; of the rest (processors, licences) only calls take.
+_KEPT = ("memory", "gpu_memory")
 
 
 class InstancePool:
     """The node instances of a session: `init` is called when one is made, `close` when it is let go.
 
-    Beyond a number of warm instances, or of the bytes that their classes state as `resources["memory"]`, the one that
-    was used least lately is closed; one that is in use never is.
+    Beyond a number of warm instances, or of what there is of the `memory` and the `gpu_memory` that their classes state
+    in `resources`, the one that was used least lately is closed; one that is in use never is. Room is made before a new
+    one is made.
 
     Args:
         most: How many warm instances are kept.
-        memory: Bytes that warm instances may take together, by what their classes state; None for any.
+        offer: How much there is; None for no end of it.
     """
 
-    def __init__(self, most: int = 64, memory: float | None = None) -> None:
+    def __init__(self, most: int = 64, offer: Offer | None = None) -> None:
         self._most = most
-        self._memory = memory
+        self._offer = offer
         self._lock = threading.Lock()
         self._slots: dict[tuple[type[Node], str], InstanceSlot] = {}
         # The slots that hold a warm instance, the one used least lately first.
@@ -50,21 +55,34 @@ class InstancePool:
         _warn([failure for slot in slots for failure in slot.close()])
 
     def used(self, slot: InstanceSlot) -> None:
-        """Note that a warm instance was used, and close those that are too many."""
+        """Note that a warm instance is used."""
+        with self._lock:
+            self._warm[slot] = None
+            self._warm.move_to_end(slot)
+
+    def make_room(self, slot: InstanceSlot) -> None:
+        """Close the warm instances that are too many once this slot has one; it counts as in use."""
         surplus: list[InstanceSlot] = []
         with self._lock:
             self._warm[slot] = None
             self._warm.move_to_end(slot)
-            taken = sum(each.size for each in self._warm)
+            short = {name: self._over(name) for name in _KEPT if slot.takes(name)}
             for each in list(self._warm):
-                too_many = len(self._warm) > self._most or (self._memory is not None and taken > self._memory)
-                if not too_many or each is slot:
-                    break
-                if not each.in_use:
+                helps = any(over > 0 and each.takes(name) for name, over in short.items())
+                if (helps or len(self._warm) > self._most) and not each.in_use:
                     del self._warm[each]
-                    taken -= each.size
+                    short = {name: over - each.takes(name) for name, over in short.items()}
                     surplus.append(each)
         _warn([failure for each in surplus for failure in each.evict()])
+
+    def forget(self, slot: InstanceSlot) -> None:
+        """Note that a slot has no instance after all."""
+        with self._lock:
+            self._warm.pop(slot, None)
+
+    def _over(self, name: str) -> float:
+        """Return how much more the warm instances take of a resource than there is."""
+        return sum(each.takes(name) for each in self._warm) - self._offer.amount(name) if self._offer else 0.0
 
 
 class InstanceSlot:
@@ -76,10 +94,9 @@ class InstanceSlot:
         self._init = init
         self._free: list[Node] = []
 
-    @property
-    def size(self) -> float:
-        """The bytes that an instance takes, as its class states."""
-        return self._class.resources.get("memory", 0)
+    def takes(self, resource: str) -> float:
+        """Return how much an instance takes of a resource while it is kept, as its class states."""
+        return self._class.resources.get(resource, 0)
 
     @property
     def in_use(self) -> bool:
@@ -133,18 +150,32 @@ class _WarmSlot(InstanceSlot):
             self._turn.acquire()
         try:
             with self._making:
-                if self._instance is None:
-                    instance = self._class()
-                    instance.init(context, self._init)
-                    self._instance = instance
+                # In use before it is made, so that nobody who makes room for another takes it for idle.
                 self._users += 1
-                found = self._instance
+                try:
+                    found = self._made(context)
+                except BaseException:
+                    self._users -= 1
+                    raise
         except BaseException:
             if not self._class.thread_safe:
                 self._turn.release()
             raise
-        self._pool.used(self)
         return found
+
+    def _made(self, context: RunContext) -> Node:
+        if self._instance is not None:
+            self._pool.used(self)
+            return self._instance
+        self._pool.make_room(self)
+        try:
+            instance = self._class()
+            instance.init(context, self._init)
+        except BaseException:
+            self._pool.forget(self)
+            raise
+        self._instance = instance
+        return instance
 
     def give(self, instance: Node) -> None:
         with self._making:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.instances import InstancePool
+from flowra.execute.resources import Ledger, Offer, check_needs
 from flowra.execute.runner import CallRunner
 from flowra.execute.scheduler.scheduler import Scheduler
 
@@ -26,18 +28,29 @@ class LocalExecutor(Executor):
         threads: How many nodes run at once, at most; four more than there are processors if None, since nodes also
             wait for files and networks.
         memory: Bytes of values that are kept in memory, at most, where they can be had again from a store.
+        resources: How much there is of what nodes state in `resources`, by name, in place of what is found on this
+            machine; the setting `resources` if None. Nodes that run at the same time never need more together, and
+            warm instances are let go rather than that they take more `memory` or `gpu_memory`.
     """
 
-    def __init__(self, *, threads: int | None = None, memory: int = MEMORY) -> None:
+    def __init__(
+        self, *, threads: int | None = None, memory: int = MEMORY, resources: Mapping[str, float] | None = None
+    ) -> None:
         self._threads = threads if threads is not None else min(32, (os.cpu_count() or 1) + 4)
         self._memory = memory
-        self._pool = InstancePool()
+        self._ledger = Ledger(Offer(resources))
+        self._pool = InstancePool(offer=self._ledger.offer)
         self._awaiter = Awaiter()
 
     def execute(self, job: Job) -> Outcome:
-        """Run a plan and return what came of it."""
+        """Run a plan and return what came of it.
+
+        Raises:
+            GraphInvalidError: Nodes that have to run need what is not there; carries all of them.
+        """
+        check_needs(job.plan, self._ledger.offer)
         runner = CallRunner(job, self._pool, job.cache, self._awaiter)
-        return Scheduler(job, runner, threads=self._threads, memory=self._memory).run()
+        return Scheduler(job, runner, self._ledger, threads=self._threads, memory=self._memory).run()
 
     def close(self) -> None:
         """Close the warm instances."""

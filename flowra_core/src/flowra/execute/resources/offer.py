@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 
+from flowra.config.settings import load_settings
 from flowra.execute.resources.gpus import Gpu, usable_gpus
 from flowra.execute.resources.limits import usable_cores, usable_memory
 
@@ -18,11 +19,12 @@ class Offer:
     of any other name there is what was stated, else nothing.
 
     Args:
-        stated: Amounts by name, which count in place of what would be detected: the setting `resources`.
+        stated: Amounts by name, which count in place of what would be detected; the setting `resources` if None.
     """
 
     def __init__(self, stated: Mapping[str, float] | None = None) -> None:
-        self._known: dict[str, float] = dict(stated or {})
+        self._stated = stated
+        self._found: dict[str, float] = {}
 
     @cached_property
     def gpus(self) -> tuple[Gpu, ...]:
@@ -31,10 +33,14 @@ class Offer:
 
     def amount(self, name: str) -> float:
         """Return how much there is of a resource; 0 where there is none of it, or nothing says how much."""
-        if name not in self._known:
+        if self._stated is None:
+            self._stated = load_settings().resources
+        if name in self._stated:
+            return self._stated[name]
+        if name not in self._found:
             detect = self._detectors.get(name)
-            self._known[name] = detect() if detect is not None else 0.0
-        return self._known[name]
+            self._found[name] = detect() if detect is not None else 0.0
+        return self._found[name]
 
     def amounts(self, names: Iterable[str]) -> dict[str, float]:
         """Return how much there is of each of some resources, as plain data for another process."""

@@ -36,6 +36,7 @@ class ReadyQueue(Generic[T]):
         self._ended = threading.Condition(self.lock)
         self._ready: list[T] = []
         self._delayed: list[tuple[float, int, T]] = []
+        self._held: dict[T, None] = {}
         self._order = itertools.count()
         self.idle = 0
         self.closed = False
@@ -53,6 +54,14 @@ class ReadyQueue(Generic[T]):
             heapq.heappush(self._delayed, (time.monotonic() + seconds, next(self._order), unit))
             self._changed.notify()
 
+    def hold(self, unit: T) -> None:
+        """Keep a unit that is ready once something outside has happened, or is hurried. The lock is held."""
+        self._held[unit] = None
+
+    def release(self, unit: T) -> bool:
+        """Let go of a unit that was held, and tell whether it still was. The lock is held by the caller."""
+        return unit in self._held and self._held.pop(unit) is None
+
     def take(self, willing: Callable[[T], bool] | None = None, leave: Callable[[], bool] | None = None) -> T | None:
         """Return what is to be run next, waiting for it; None once the queue is closed. The lock is held by the caller.
 
@@ -62,7 +71,7 @@ class ReadyQueue(Generic[T]):
         """
         patience = PATIENCE[0]
         while not self.closed and not (leave is not None and leave()):
-            if self._delayed:
+            if self._delayed or self._held:
                 self._move_due()
             if self._ready and (willing is None or willing(self._ready[-1])):
                 return self._ready.pop()
@@ -107,6 +116,9 @@ class ReadyQueue(Generic[T]):
         now = time.monotonic()
         while self._delayed and (self._delayed[0][0] <= now or self._hurried()):
             self._ready.append(heapq.heappop(self._delayed)[2])
+        if self._held and self._hurried():
+            self._ready.extend(self._held)
+            self._held.clear()
 
     def _wait(self, patience: float) -> float:
         if not self._delayed:

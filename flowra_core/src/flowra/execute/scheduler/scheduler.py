@@ -18,7 +18,8 @@ from flowra.dag.plan.logical import LogicalPlan, outputs_in
 from flowra.dag.plan.physical import PhysicalPlan
 from flowra.exceptions import NodeFailedError
 from flowra.execute.executor import Job, Outcome
-from flowra.execute.failure import lengths_differ, named, release_values, retried_in_vain, timed_out
+from flowra.execute.failure import lengths_differ, named, release_values, retried_in_vain, timed_out, unmet_needs
+from flowra.execute.resources import Ledger
 from flowra.execute.runner import CallRunner, Expanded, Later, OverdueError
 from flowra.execute.scheduler.inputs import add_lazy, blocked, calls_of
 from flowra.execute.scheduler.items import LengthsDifferError, gather
@@ -45,13 +46,17 @@ class Scheduler:
     Args:
         job: What is to be run.
         runner: Makes the calls.
+        ledger: Gives out what calls need.
         threads: How many calls run at once, at most.
         memory: Bytes of values that are kept in memory, at most; beyond it the oldest are left to the store.
     """
 
-    def __init__(self, job: Job, runner: CallRunner, *, threads: int, memory: int) -> None:
+    def __init__(self, job: Job, runner: CallRunner, ledger: Ledger, *, threads: int, memory: int) -> None:
         self._job = job
         self._runner = runner
+        self._ledger = ledger
+        # The calls that have, or wait for, something of the ledger.
+        self._needy: set[Call] = set()
         self._most_threads = threads
         self._memory = MemoryBudget(memory, runner)
         self._watchdog = Watchdog(self._expire)
@@ -277,6 +282,8 @@ class Scheduler:
                     return None
                 if (block := blocked(call)) is not None:
                     return self._settle(call, self._without_value(call.name, block))
+            if description.traits.resources and not self._take_resources(call):
+                return None
             result = self._runner.call(call, self._finish_later)
         except LengthsDifferError as error:
             return self._settle(call, self._fail(call.name, lengths_differ(call.node, error)))
@@ -288,6 +295,26 @@ class Scheduler:
         if isinstance(result, Later):
             return None
         return self._expand(call, result) if isinstance(result, Expanded) else self._settle(call, result)
+
+    def _take_resources(self, call: Call) -> bool:
+        """Take what a call needs; if it can't be had now, the call is put off until it was taken for it."""
+        with self._lock:
+            self._needy.add(call)
+            self._queue.hold(call)
+        taken = self._ledger.take(call, call.node.description.traits.resources, lambda: self._go_ahead(call))
+        with self._lock:
+            # A run that was cancelled meanwhile takes the call itself.
+            return taken and self._queue.release(call)
+
+    def _go_ahead(self, call: Call) -> None:
+        """Have a call made that has what it needs now; another run may be what gave it back."""
+        with self._lock:
+            if self._queue.release(call):
+                self._push_from_outside(call)
+
+    def _give_back(self, call: Call) -> None:
+        self._needy.discard(call)
+        self._ledger.give_back(call)
 
     def _choose_lazy(self, call: Call) -> bool:
         """Have a call say which lazy inputs it needs; tell whether they are there already."""
@@ -317,11 +344,15 @@ class Scheduler:
             return
         if following is not None:
             with self._lock:
-                self._queue.push([following])
-                if self._queue.idle:
-                    self._queue.wake_all()
-                else:
-                    self._call_for_help()
+                self._push_from_outside(following)
+
+    def _push_from_outside(self, unit: NodeState | Call) -> None:
+        """Put a unit into the queue on a thread that will not take it itself. The lock is held."""
+        self._queue.push([unit])
+        if self._queue.idle:
+            self._queue.wake_all()
+        else:
+            self._call_for_help()
 
     def _taken_up(self, call: Call, finish: Callable[[], Any]) -> NodeState | Call | None:
         try:
@@ -348,6 +379,8 @@ class Scheduler:
             return self._settle(call, self._fail(call.name, error))
         if call.attempt >= retry.times:
             return self._settle(call, self._fail(call.name, retried_in_vain(error, call.attempt)))
+        if self._needy:
+            self._give_back(call)
         call.attempt += 1
         seconds = retry.wait(call.attempt, random.random())  # noqa: S311  jitter, nothing secret
         self._job.reporter.retried(call.name, call.attempt, seconds, error)
@@ -391,6 +424,8 @@ class Scheduler:
 
     def _settle(self, call: Call, result: Outputs | Ended | Failed) -> NodeState | Call | None:
         """Note a call's result; when it was the last of its node, end the node."""
+        if self._needy:
+            self._give_back(call)
         state = call.state
         if not call.node.depths:
             return self._end(state, result)
@@ -474,6 +509,10 @@ class Scheduler:
 
     def _expand(self, call: Call, expanded: Expanded) -> NodeState | Call | None:
         """Run a graph in a call's place; the call ends when the graph's outputs are there."""
+        if self._needy:
+            self._give_back(call)
+        if (problem := self._out_of_reach(expanded.plan)) is not None:
+            return self._settle(call, self._fail(call.name, unmet_needs(call.node, problem)))
         with self._lock:
             scope = self._scope(expanded.plan, f"{call.name}/", call.state.depth + 1)
             end = NodeState(f"{call.name}/", None, scope, call.state.depth + 1)
@@ -484,6 +523,14 @@ class Scheduler:
                 source.takers += 1
             ready = self._activate([end, *roots(expanded.plan, scope)])
             return self._go_on_with(list(ready))
+
+    def _out_of_reach(self, plan: LogicalPlan) -> str | None:
+        """Return what nodes of a plan need that can never be had, in words."""
+        for node in plan.nodes.values():
+            needs = node.description.traits.resources
+            if needs and (lacking := self._ledger.offer.lacking(needs)):
+                return f"{node.id} needs {', '.join(lacking)}"
+        return None
 
     def _end_expansion(self, end: NodeState) -> NodeState | Call | None:
         assert end.replaced is not None
