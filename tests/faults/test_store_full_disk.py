@@ -77,7 +77,6 @@ def test_a_record_that_does_not_fit_is_an_error_and_what_follows_is_found(small_
     assert {0, 1000} <= set(known)
     with LocalStore(path) as store:
         assert [number for number in [*range(100), 1000] if store.lookup(key(number))] == known
-        store.verify()
         assert store.verify().sound
 
 
@@ -95,7 +94,6 @@ def test_a_store_can_be_opened_and_collected_on_a_full_disk(small_disk):
         publish(store, 100, 100_000)
         assert store.get(store.lookup(key(7)).outputs["out"]) is not None
     with LocalStore(path) as store:
-        store.verify()
         assert store.verify().sound
         assert store.get(store.lookup(key(100)).outputs["out"]) is not None
 
@@ -140,10 +138,14 @@ def test_a_record_that_the_system_cuts_off_is_without_effect(tmp_path, extra):
         with largest_file(size + extra), pytest.raises(StoreError, match="a record can't be written"):
             publish(store, 1, 1000)
         assert store.lookup(key(1)) is None
+        assert store.verify().sound, "at the end of the log neither"
+        with largest_file(Path(path / "records.log").stat().st_size + extra), pytest.raises(StoreError):
+            publish(store, 3, 1000)
         publish(store, 2, 5000)
         assert store.lookup(key(0)) is not None
         assert store.lookup(key(2)) is not None
     with LocalStore(path) as store:
         assert [store.lookup(key(number)) is not None for number in range(3)] == [True, False, True]
+        assert store.verify().sound, "what did not fit is no damage"
         assert publish(store, 1, 1000) is not None
         assert store.lookup(key(1)) is not None

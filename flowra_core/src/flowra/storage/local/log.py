@@ -5,8 +5,8 @@ one key counts. Each frame says what it takes the place of: nothing (a first rec
 was written (a replacement, or, without contents, a removal). A frame that takes the place of something that does not
 count any more is without effect. So to publish is to append and then to read what the log says.
 
-A frame begins with eight bytes that are drawn for each log and carries a checksum. What is cut off or damaged is
-skipped: the next whole frame is found by those eight bytes, which no value can contain on purpose.
+A frame begins with eight bytes that are drawn for each log and carries a checksum. What is cut off (the disk was full) or
+damaged is skipped: the next whole frame is found by those eight bytes, which no value can contain on purpose.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class RecordLog:
     Attributes:
         id: What this log calls itself; a compacted one has another.
         end: How far it has been read.
-        damaged: Places that were skipped so far, because no whole frame is there.
+        damaged: Places that were skipped so far, because no whole frame is there, nor what is left of one that did not
+            fit on the disk.
     """
 
     def __init__(self, folder: StoreFolder) -> None:
@@ -127,7 +128,8 @@ class RecordLog:
         end, damaged = self.start, 0
         for _, end, skipped in self._pieces(self.start, self.size()):  # noqa: B007 - the last end counts
             damaged += skipped
-        return damaged + (end < self.size())
+        rest = os.pread(self._descriptor, self.size() - end, end)
+        return damaged + (bool(rest) and not self._is_cut_off(rest))
 
     def rewind(self, end: int) -> None:
         """Read on from an offset, the beginning of a frame, the next time."""
@@ -212,9 +214,29 @@ class RecordLog:
             following = self._next_whole(data, at + 1)
             if following is None:
                 break  # cut off, or still being written: nothing behind it yet
-            damaged += 1
+            damaged += not self._is_cut_off(data[at:following])
             at = following
         return frames, at, damaged
+
+    def _is_cut_off(self, data: bytes) -> bool:
+        """Tell whether bytes are what is left of frames that did not fit on the disk: the beginnings of some, no more.
+
+        Who wrote them was told, and nobody counts on them.
+        """
+        at = 0
+        while at < len(data):
+            if data.startswith(self._mark, at):
+                following = data.find(self._mark, at + 1)
+                size = (following if following > 0 else len(data)) - at
+                if size >= _UNCHECKED.size and _FRAME.size + _UNCHECKED.unpack_from(data, at)[1] <= size:
+                    return False
+            else:
+                # Of some there is not even the whole mark.
+                size = len(os.path.commonprefix([data[at : at + len(self._mark)], self._mark]))
+                if not size:
+                    return False
+            at += size
+        return True
 
     def _next_whole(self, data: bytes, at: int) -> int | None:
         view = memoryview(data)
