@@ -144,3 +144,17 @@ def test_without_a_current_folder_there_is_no_project(project, monkeypatch):
 
     monkeypatch.setattr(Path, "cwd", gone)
     assert load_settings(environment={}) == Settings()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs is asked")
+@pytest.mark.parametrize("named", [None, "", " ", "elsewhere"])
+def test_on_linux_the_users_folders_are_those_that_platformdirs_names(named, tmp_path, monkeypatch):
+    from platformdirs import user_cache_path, user_config_path
+
+    from flowra.config.files import user_cache_dir, user_folder
+
+    if named is not None:
+        monkeypatch.setenv("XDG_CONFIG_HOME", named.replace("elsewhere", str(tmp_path / "config")))
+        monkeypatch.setenv("XDG_CACHE_HOME", named.replace("elsewhere", str(tmp_path / "cache")))
+    assert user_folder() == user_config_path("flowra", appauthor=False)
+    assert user_cache_dir() == user_cache_path("flowra", appauthor=False)

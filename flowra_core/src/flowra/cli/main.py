@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "main"]
 
+#: The most columns that help takes.
+_WIDEST = 100
 #: The commands of the core: the module whose `command` it is, and its line in the help.
 COMMANDS: dict[str, tuple[str, str]] = {
     "cache": ("flowra.cli.cache", "Look after the store that results are kept in."),
@@ -47,6 +49,8 @@ class _LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        # click would import shutil to find it out, which is a tenth of what `flowra --help` takes.
+        extra.setdefault("terminal_width", _help_width())
         try:
             return super().make_context(*args, **extra)
         except BrokenPipeError:
@@ -107,6 +111,15 @@ class _LazyGroup(click.Group):
                 formatter.write_dl([(name, summary) for name, (_, summary) in sorted(contributed.items())])
 
 
+def _help_width() -> int:
+    """Return how wide help is written, as click has it."""
+    try:
+        columns = int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size().columns
+    except (ValueError, OSError):
+        columns = 80
+    return max(min(columns, _WIDEST) - 2, 50)
+
+
 def _pack_commands() -> dict[str, tuple[str, str]]:
     """Return the commands that packs contribute: target and summary by name; the core's own names stay its own."""
     from flowra.plugin.manager import default_manager
@@ -126,7 +139,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit()
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
 )

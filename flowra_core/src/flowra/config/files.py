@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,8 @@ _APPLICATION = "flowra"
 
 def user_folder() -> Path:
     """Return the folder of the user's settings and secrets; it need not exist."""
+    if sys.platform == "linux":
+        return _xdg_folder("XDG_CONFIG_HOME", ".config")
     from platformdirs import user_config_path
 
     return user_config_path(_APPLICATION, appauthor=False)
@@ -28,9 +31,17 @@ def user_file() -> Path:
 
 def user_cache_dir() -> Path:
     """Return the user's folder for what can be made anew at any time; it need not exist."""
+    if sys.platform == "linux":
+        return _xdg_folder("XDG_CACHE_HOME", ".cache")
     from platformdirs import user_cache_path
 
     return user_cache_path(_APPLICATION, appauthor=False)
+
+
+def _xdg_folder(variable: str, default: str) -> Path:
+    """Return what platformdirs says on Linux; to import it takes a fifth of the time of `flowra --help`."""
+    named = os.environ.get(variable, "")
+    return (Path(named) if named.strip() else Path.home() / default) / _APPLICATION
 
 
 def find_project_file(start: Path | None = None) -> Path | None:
