@@ -13,11 +13,12 @@ from flowra.exceptions import ConfigError
 __all__ = ["find_project_file", "read_settings_table", "user_cache_dir", "user_file", "user_folder"]
 
 _APPLICATION = "flowra"
+_ON_LINUX = sys.platform == "linux"
 
 
 def user_folder() -> Path:
     """Return the folder of the user's settings and secrets; it need not exist."""
-    if sys.platform == "linux":
+    if _ON_LINUX:
         return _xdg_folder("XDG_CONFIG_HOME", ".config")
     from platformdirs import user_config_path
 
@@ -31,7 +32,7 @@ def user_file() -> Path:
 
 def user_cache_dir() -> Path:
     """Return the user's folder for what can be made anew at any time; it need not exist."""
-    if sys.platform == "linux":
+    if _ON_LINUX:
         return _xdg_folder("XDG_CACHE_HOME", ".cache")
     from platformdirs import user_cache_path
 
