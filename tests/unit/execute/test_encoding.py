@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from flowra.execute.encoding import NotStorableError, decode, encode
+from flowra.storage.codec import canonical
 from flowra.type.annotations import value_type_of
+from flowra.type.value.base import ValueType
 from flowra.type.value.media import AnyImageType, MaskType
 from flowra.type.value_type import Anything, File, ListOf, OptionalOf, UnionOf
 
@@ -30,6 +32,11 @@ def back(value, value_type):
         (1.0, float),
         ("text", str),
         (b"\x00\xff", bytes),
+        (b"", bytes),
+        (b"\x00\xff", bytes | None),
+        (b"\x00\xff", UnionOf((AnyImageType(), value_type_of(bytes)))),
+        (b"\x00\xff", Anything()),
+        ({"a": b"\x00\xff"}, Anything()),
         (True, bool),
         ({"a": [1, 2.0, None]}, dict),
         (None, int | None),
@@ -40,9 +47,17 @@ def back(value, value_type):
     ],
 )
 def test_plain_values_come_back_as_they_were(value, annotation):
-    found = back(value, value_type_of(annotation))
+    found = back(value, annotation if isinstance(annotation, ValueType) else value_type_of(annotation))
     assert found == value
     assert type(found) is type(value)
+
+
+def test_bytes_are_written_as_they_are_and_read_as_they_were_written_before():
+    value = bytes(range(256)) * 100
+    encoded = encode(value, value_type_of(bytes))
+    assert encoded.codec == "bytes"
+    assert encoded.parts == (value,), "without a copy, and without base64"
+    assert decode("json", memoryview(canonical.encode(value)), value_type_of(bytes)) == value
 
 
 def test_an_address_stays_text_where_a_file_may_be_one():

@@ -8,6 +8,7 @@ from typing import Any
 from flowra.exceptions import RunError
 from flowra.storage.codec import canonical, npy
 from flowra.storage.codec.encoded import Encoded
+from flowra.storage.codec.registry import CODECS
 from flowra.type.annotations import value_type_of
 from flowra.type.handler import handler_for
 from flowra.type.named import builtin_value_types
@@ -18,6 +19,10 @@ from flowra.type.value.python import PythonObject
 from flowra.type.value.scalar import Anything, File, Folder, is_url
 
 __all__ = ["NotStorableError", "ValueGoneError", "decode", "encode"]
+
+
+#: What plain data is written with; read back without asking a handler, whatever the port takes besides.
+_OWN_CODECS = (canonical.CODEC, "bytes")
 
 
 class NotStorableError(RunError):
@@ -44,6 +49,8 @@ def encode(value: Any, value_type: ValueType) -> Encoded:
             return canonical.encoded(str(value))
         if isinstance(value_type, Anything) and hasattr(value, "__array_interface__"):
             return npy.encode(value)
+        if type(value) is bytes:
+            return CODECS["bytes"].encode(value)
         return canonical.encoded(value)
     except (TypeError, ValueError) as error:
         raise NotStorableError(
@@ -55,6 +62,8 @@ def encode(value: Any, value_type: ValueType) -> Encoded:
 
 def decode(codec: str, data: memoryview, value_type: ValueType) -> Any:
     """Return the value that `encode` wrote; raises ValueError for bytes that are no such value."""
+    if codec == "bytes":
+        return bytes(data)
     if codec == canonical.CODEC:
         return _from_plain(canonical.decode(data), value_type)
     media = _media_type(codec, value_type)
@@ -97,6 +106,12 @@ def _by_handler(value: Any, value_type: MediaType) -> Encoded:
             fix="implement ValueHandler.encode and decode for it",
         )
     codec, parts = encoded
+    if codec in _OWN_CODECS:
+        raise NotStorableError(
+            f"values of type {value_type} can't be stored",
+            why=f"the pack that handles them calls its encoding {codec}, and Flowra's own is called so",
+            fix="give what ValueHandler.encode returns another name",
+        )
     return Encoded(codec, tuple(parts))
 
 
