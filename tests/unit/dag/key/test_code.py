@@ -197,6 +197,34 @@ print(look())
         assert after_reload == "keyed", how
 
 
+def test_code_that_python_takes_for_an_edit_of_the_same_second_has_no_key(tmp_path):
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import rules
+from flowra.dag.key import Unkeyable
+from flowra.dag.key.code.closure import CodeFinder
+print(rules.rule(), type(CodeFinder(None).of_module("rules")).__name__)
+"""
+
+    def run():
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout.strip()
+
+    rules = tmp_path / "rules.py"
+    rules.write_text("def rule():\n    return 1\n")
+    os.utime(rules, ns=(10**18, 10**18))
+    assert run() == "1 Code"
+    [cached] = (tmp_path / "__pycache__").iterdir()
+    os.utime(cached, ns=(10**18 + 1000, 10**18 + 1000))
+    rules.write_text("def rule():\n    return 2\n")
+    os.utime(rules, ns=(10**18 + 2000, 10**18 + 2000))
+    assert run() == "1 Unkeyable", "what Python runs is the first one"
+    os.utime(rules, ns=(10**18 + 10**9, 10**18 + 10**9))
+    assert run() == "2 Code"
+
+
 def test_what_was_loaded_again_has_the_key_of_what_runs_or_none(tmp_path):
     """Edits of the same size within a second, for which Python takes the byte code of the version before."""
     script = """

@@ -5,8 +5,8 @@ one key counts. Each frame says what it takes the place of: nothing (a first rec
 was written (a replacement, or, without contents, a removal). A frame that takes the place of something that does not
 count any more is without effect. So to publish is to append and then to read what the log says.
 
-A frame begins with eight bytes that are drawn for each log and carries a checksum. What is damaged, or cut off since the
-disk was full, is skipped: the next whole frame is found by those eight bytes, which no value can contain on purpose.
+A frame begins with eight bytes that are drawn for each log and carries a checksum. What is damaged, or cut off by a
+full disk, is skipped: the next whole frame is found by those eight bytes, which no value can contain on purpose.
 """
 
 from __future__ import annotations

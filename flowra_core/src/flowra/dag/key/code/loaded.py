@@ -113,26 +113,41 @@ def _main_module(name: str) -> ModuleType | None:
 
 
 def _was_loaded_from(module: ModuleType, stamp: Stamp, source: Source | None) -> bool:
-    _, _, size, modified, changed = stamp
-    # What was there before this process began is what it imported, whatever byte code lies around: where Python may
-    # not write it, that of an earlier version stays.
+    _, _, _, modified, changed = stamp
+    path = getattr(getattr(module, "__spec__", None), "cached", None)
+    # What was there before this process began is what it imported.
     if _BEGAN is not None and max(modified, changed) < _BEGAN:
-        return True
-    cached = getattr(getattr(module, "__spec__", None), "cached", None)
+        # Unless it was edited twice in one second, to the same size: Python takes the byte code of the first edit for
+        # that of the second. Its time tells, and where it was copied along with its source, both times were.
+        return source is None or not path or _written(path) >= modified or not _is_taken_for(path, stamp, source)
+    if source is None or not path:
+        return _BEGAN is None
+    return _is_taken_for(path, stamp, source) and changed <= _written(path)
+
+
+def _written(path: str) -> float:
+    """Return when a file was written, in nanoseconds; infinity for one that is not there."""
     try:
-        with Path(cached or "").open("rb") as file:
-            header, written = file.read(16), os.fstat(file.fileno()).st_mtime_ns
+        return Path(path).stat().st_mtime_ns
     except OSError:
-        header, written = b"", 0
-    if source is not None and len(header) == 16:
-        if int.from_bytes(header[4:8], "little") & 1:
-            return header[8:] == source_hash(source.content)
-        same = header[8:] == b"".join(
-            (number & 0xFFFFFFFF).to_bytes(4, "little") for number in (modified // 1_000_000_000, size)
-        )
-        # Python itself takes byte code for that of a source which was edited in the same second to the same size.
-        return same and changed <= written
-    return _BEGAN is None
+        return float("inf")
+
+
+def _is_taken_for(path: str, stamp: Stamp, source: Source) -> bool:
+    """Tell whether Python takes byte code for that of a source: by its second and size, or by its contents."""
+    try:
+        with Path(path).open("rb") as file:
+            header = file.read(16)
+    except OSError:
+        return False
+    if len(header) != 16:
+        return False
+    if int.from_bytes(header[4:8], "little") & 1:
+        return header[8:] == source_hash(source.content)
+    _, _, size, modified, _ = stamp
+    return header[8:] == b"".join(
+        (number & 0xFFFFFFFF).to_bytes(4, "little") for number in (modified // 1_000_000_000, size)
+    )
 
 
 def _process_start() -> int | None:
