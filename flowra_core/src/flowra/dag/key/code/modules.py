@@ -64,6 +64,7 @@ class ModuleFinder:
 
     def __init__(self) -> None:
         self._tops: dict[str, TopLevel | None] = {}
+        self._own: dict[str, bool] = {}
         self._modules: dict[str, Module | None] = {}
         self._folders: dict[str, tuple[Path, ...]] = {}
         self._library_folders = _library_folders(tuple(sys.path))
@@ -86,6 +87,12 @@ class ModuleFinder:
             return True
         if top == "flowra" or top in sys.stdlib_module_names:
             return False
+        own = self._own.get(top)
+        if own is None:
+            own = self._own[top] = self._is_no_library(top)
+        return own
+
+    def _is_no_library(self, top: str) -> bool:
         found = self.top_level(top)
         if found is None:
             return False
