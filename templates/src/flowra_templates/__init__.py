@@ -1,3 +1,3 @@
-"""Project templates for Flowra node packs, as package data. This release holds none yet."""
+"""Project templates for Flowra node packs, as package data."""
 
 __version__ = "0.1.0"

@@ -25,6 +25,8 @@ class PackProject:
         pack: The pack's id: the name of its entry point in the group `flowra`.
         module: The entry-point module.
         source: The folder that is put on the import path.
+        version: Its version; `0` where it is not written there.
+        requires: What it depends on.
     """
 
     root: Path
@@ -32,6 +34,8 @@ class PackProject:
     pack: str
     module: str
     source: Path
+    version: str = "0"
+    requires: tuple[str, ...] = ()
 
     @property
     def package_dir(self) -> Path:
@@ -84,7 +88,16 @@ class PackProject:
                 where=str(root),
                 why=f"the entry point names {module}; looked in {' and '.join(_SOURCE_FOLDERS)}",
             )
-        return cls(root, str(project.get("name", root.name)), pack, module, source)
+        requires = project.get("dependencies", ())
+        return cls(
+            root,
+            str(project.get("name", root.name)),
+            pack,
+            module,
+            source,
+            str(project.get("version", "0")),
+            tuple(map(str, requires)) if isinstance(requires, list) else (),
+        )
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The node classes, one module a group."""

@@ -1,0 +1,47 @@
+"""Nodes of the group classification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from flowra.dag.context import RunContext
+from flowra.dag.node import BaseArgs, Node
+from flowra.type.component_type import FilePicker, Number, Placeholder, Text
+from flowra.type.value_type import AnyImage, Image
+
+from {{ cookiecutter.package }}.model import Model
+
+__all__ = ["Classify"]
+
+
+class Classify(Node):
+    """Say what a picture shows.
+
+    The model is loaded once, when the first picture comes, and stays loaded while the session lives.
+    """
+
+    class InitArgs(BaseArgs):
+        """What the model is made of."""
+
+        weights: Annotated[Path, FilePicker(description="The file with the weights; it counts by its contents")]
+
+    class InputArgs(BaseArgs):
+        """The picture."""
+
+        image: Annotated[AnyImage, Placeholder(value_type=Image(mode="RGB", dtype="uint8"), description="Made RGB")]
+
+    class OutputArgs(BaseArgs):
+        """What it shows."""
+
+        label: Annotated[str, Text(description="The likeliest class")]
+        score: Annotated[float, Number(min=0, max=1, description="How likely it is")]
+
+    def init(self, context: RunContext, args: InitArgs) -> None:
+        """Load the model."""
+        self.model = Model.load(args.weights)
+
+    def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
+        """Classify the picture."""
+        label, score = self.model.classify(args.image)
+        return self.OutputArgs(label=label, score=score)
