@@ -115,3 +115,126 @@ def test_a_folder_that_is_not_there_is_not_the_project_around_it(flowra, project
     done = flowra.run("project", "sync", str(project / "missing"))
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no such folder" in done.stderr
+
+
+def test_the_version_is_shown_and_set(flowra, project):
+    assert flowra.run("project", "version", "-C", str(project)).stdout == "0.1.0\n"
+    assert flowra.run("project", "version", "minor", "-C", str(project)).stdout == "0.1.0 → 0.2.0 in pyproject.toml\n"
+    assert 'version = "0.2.0"' in (project / "pyproject.toml").read_text()
+    done = flowra.run("project", "version", "newest", "-C", str(project))
+    assert (done.returncode, "is no version" in done.stderr) == (2, True)
+
+
+def test_nodes_are_listed_with_their_places(flowra, project):
+    done = flowra.run("project", "list", str(project), "--json")
+    give = json.loads(done.stdout)[0]
+    lines = (project / give["file"]).read_text().splitlines()
+    assert (give["type"], lines[give["line"] - 1]) == ("mine/Give", "class Give(Node):")
+
+
+def test_info_says_what_the_pack_is(flowra, project):
+    flowra.run("project", "sync", str(project))
+    data = json.loads(flowra.run("project", "info", str(project), "--json").stdout)
+    assert (data["pack"], data["nodes"], data["contributions"]) == ("mine", 6, {"commands": 3})
+    assert (data["manifest"], data["template"]) == ("up to date", "")
+
+
+BROKEN = '''
+    from flowra.dag.node import BaseArgs, Node
+    from flowra.type.component_type import Number
+
+
+    class One(Node):
+        """One."""
+
+        class InputArgs(BaseArgs):
+            a: Number(value_type=float, min=2, max=1)
+
+        def run(self, context, args): ...
+
+
+    class Two(Node):
+        """Two."""
+
+        class InputArgs(BaseArgs):
+            b: Number(value_type=str)
+
+
+    class Three(Node):
+
+        def run(self, context, args): ...
+'''
+BROKEN_PLUGIN = """
+    from flowra.plugin import NodeEntry, ValueTypeEntry, hookimpl
+
+    @hookimpl
+    def flowra_nodes():
+        for name in ("One", "Two"):
+            yield NodeEntry("{package}.nodes:" + name)
+        yield NodeEntry("{package}.nothing:Four")
+        yield NodeEntry("{package}.odd:Five")
+
+    @hookimpl
+    def flowra_value_types():
+        yield ValueTypeEntry("Odd", handler="{package}.odd:Handler")
+"""
+
+
+def test_validate_shows_every_problem_at_once_with_file_and_line(flowra, tmp_path):
+    root = tmp_path / "broken"
+    modules = {"nodes": BROKEN, "odd": "raise RuntimeError('out of luck')", "bad": "def f(:"}
+    install_pack(root / "src", "mine", plugin=BROKEN_PLUGIN, modules=modules)
+    for metadata in root.glob("src/*.dist-info"):
+        shutil.rmtree(metadata)
+    (root / "pyproject.toml").write_text(PYPROJECT.replace("0.1.0", "one") + "\n[tool]\n", encoding="utf-8")
+    done = flowra.run("project", "validate", str(root))
+    assert done.returncode == 3
+    problems = json.loads(flowra.run("project", "validate", str(root), "--json").stdout)
+    places = {(each["file"], each["line"]): each["reason"] for each in problems}
+
+    def line(name, text):
+        lines = (root / name).read_text().splitlines()
+        return next(number for number, each in enumerate(lines, 1) if text in each)
+
+    nodes = "src/mine_pack/nodes.py"
+    assert "min 2 is above max 1" in places[nodes, line(nodes, "min=2")]
+    assert "One.InputArgs.a" in places[nodes, line(nodes, "min=2")]
+    assert "Two" in places[nodes, line(nodes, "value_type=str")], "the mistakes of the second class too"
+    assert "is not there" in places["src/mine_pack/plugin.py", line("src/mine_pack/plugin.py", ".nothing:Four")]
+    assert "out of luck" in places["src/mine_pack/odd.py", 1]
+    assert "this is no Python" in places["src/mine_pack/bad.py", 1]
+    assert "is no version" in places["pyproject.toml", line("pyproject.toml", "version")]
+    assert any("which Flowra it works with" in reason for reason in places.values())
+    assert f"{nodes}:{line(nodes, 'min=2')}: " in done.stdout
+
+
+def test_validate_checks_the_examples_against_the_pack_as_it_lies_there(flowra, project):
+    text = PYPROJECT.replace(
+        '0.1.0"', '0.1.0"\ndescription = "x"\nlicense = "MIT"\ndependencies = ["flowra>=0.1,<0.2"]'
+    )
+    (project / "pyproject.toml").write_text(text, encoding="utf-8")
+    plugin = project / "src" / "mine_pack" / "plugin.py"
+    plugin.write_text(plugin.read_text().replace('"notclick"', '"not-click"'))
+    (project / "examples").mkdir()
+    graph = (
+        '{\n "format": "flowra/1",\n "nodes": {\n  "a": {"type": "mine/Give"},\n  "b": {"type": "mine/Gove"}\n }\n}\n'
+    )
+    (project / "examples" / "a.json").write_text(graph)
+    (project / "examples" / "weights.json").write_text('{"weights": [1, 2]}')
+    flowra.run("project", "sync", str(project))
+    done = flowra.run("project", "validate", str(project))
+    assert done.returncode == 3
+    assert done.stdout.startswith("examples/a.json:5: nodes.b.type: there is no node type mine/Gove"), done.stdout
+    (project / "examples" / "a.json").write_text(graph.replace("Gove", "Give"))
+    done = flowra.run("project", "validate", str(project))
+    assert (done.returncode, done.stdout) == (0, "mine is valid: 6 nodes\n")
+
+
+def test_tests_run_against_the_tree_with_arguments_and_exit_code_passed_on(flowra, project):
+    (project / "tests").mkdir()
+    runs = "def test_give(run_node):\n    assert run_node('mine/Give', value=2).value == 2\n"
+    (project / "tests" / "test_numbers.py").write_text(f"{runs}\n\ndef test_no():\n    assert 0\n")
+    done = flowra.run("project", "test", "-C", str(project), "--", "-q", "-k", "give", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed, 1 deselected" in done.stdout
+    assert flowra.run("project", "test", "-C", str(project), "-q", "-p", "no:cacheprovider").returncode == 1
