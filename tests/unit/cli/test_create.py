@@ -34,6 +34,7 @@ def test_the_installed_templates_are_listed(tmp_path):
         "TEMPLATE",
         "node-pack",
         "model-pack",
+        "storage-backend",
         "value-type",
     ]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from fixtures.created_packs import create, tree
 from flowra.exceptions import PluginError, UsageError
 from flowra.pack.project import PackProject
 from flowra.pack.template.creating import create_pack
+from flowra.pack.template.rendering import check_cookiecutter
 from flowra.pack.template.source import Template, find_template
 from flowra.pack.template.state import STATE_NAME
 
@@ -116,6 +118,13 @@ def test_who_answers_on_a_terminal_is_asked_again_and_told_why(tmp_path):
     assert (made.answers["pack"], made.answers["author"]) == ("acme", "Ada")
 
 
+@pytest.mark.parametrize(("scheme", "why"), [("S3", "small letters"), ("file", "addresses of folders")])
+def test_a_scheme_that_can_not_be_one_is_named(tmp_path, scheme, why):
+    with pytest.raises(UsageError) as caught:
+        create(tmp_path / "acme", "storage-backend", scheme=scheme)
+    assert why in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -209,3 +218,10 @@ def test_a_template_is_found_in_a_git_repository_at_the_commit_that_is_named(tmp
 def test_an_address_that_git_can_not_fetch_is_an_error_and_runs_nothing(said):
     with pytest.raises(UsageError, match="can't be fetched"), find_template(said):
         pass
+
+
+def test_without_cookiecutter_the_command_that_installs_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cookiecutter", None)
+    with pytest.raises(UsageError) as caught:
+        check_cookiecutter()
+    assert caught.value.fix == "pip install flowra-templates"

@@ -18,6 +18,7 @@ from flowra.plugin.nearest import did_you_mean
 __all__ = ["Ask", "answers", "public", "reason_against_identifier", "reason_against_line", "visible_variables"]
 
 _LONGEST_LINE = 90
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -152,6 +153,12 @@ def _against_package(text: str) -> str | None:
     return reason_against_identifier(text)
 
 
+def _against_scheme(text: str) -> str | None:
+    if not _SCHEME.fullmatch(text):
+        return "schemes are small letters, digits, '+', '-' and '.', and begin with a letter"
+    return "addresses of folders have it" if text == "file" else None
+
+
 def _against_groups(text: str) -> str | None:
     groups = [group.strip() for group in text.split(",")]
     for group in groups:
@@ -178,6 +185,7 @@ _CHECKS = {
     "pack": _against_pack,
     "package": _against_package,
     "groups": _against_groups,
+    "scheme": _against_scheme,
     "description": reason_against_line,
     "author": reason_against_line,
 }
