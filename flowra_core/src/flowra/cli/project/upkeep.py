@@ -57,7 +57,7 @@ def test(arguments: Sequence[str], path: Path) -> int:
 
     project = PackProject.find(path)
     if find_spec("pytest") is None:
-        raise UsageError("pytest is not installed", fix="pip install pytest")
+        raise UsageError("pytest is not installed", fix="pip install 'flowra[testing]'")
     with environment_of(project) as variables:
         return subprocess.run(  # noqa: S603  pytest, as the user asked
             [sys.executable, "-m", "pytest", *arguments], cwd=project.root, env=variables, check=False
