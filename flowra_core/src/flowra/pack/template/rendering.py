@@ -16,6 +16,7 @@ itself, that have one; they are rendered one over the other:
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from flowra.exceptions import PluginError, UsageError
 from flowra.pack.template.source import Template
 
 __all__ = ["check_cookiecutter", "files_of", "render"]
+
+#: What is the disk's failure, and not the template's.
+_DISK_FAILS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 def check_cookiecutter() -> None:
@@ -57,8 +61,8 @@ def render(template: Template, answers: Mapping[str, Any], into: Path) -> Path:
         try:
             root = generate_files(folder, {"cookiecutter": variables}, str(into), overwrite_if_exists=True)
         except (CookiecutterException, TemplateError, ValueError, OSError) as error:
-            if isinstance(error, OSError) and error.filename is not None and Path(error.filename).is_relative_to(into):
-                raise UsageError("the files can't be written", where=str(into.parent), why=error.strerror) from error
+            if isinstance(error, OSError) and error.errno in _DISK_FAILS:
+                raise UsageError("the pack can't be written", where=str(into.parent), why=error.strerror) from error
             raise PluginError(
                 f"the template {template.name} failed",
                 where=str(folder),
