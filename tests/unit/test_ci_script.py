@@ -66,6 +66,14 @@ def test_a_block_of_two_lines_fails(run):
     assert "must be one line" in done.stderr
 
 
+def test_a_check_that_needs_a_browser_and_has_none_is_named_at_the_end(run):
+    said = "NOT RUN, because this machine has no Chromium: the tests of pages in a browser"
+    done = run(f"{MARKER}\n```bash\nprintf '! Exit: {said} !\\nExit: {said}\\nmore\\n'\n```\n")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == said
+    assert done.stdout.count("NOT RUN") == 5  # twice in the command, twice in its output, and at the end
+
+
 def test_what_tox_skipped_is_named_at_the_end(run):
     done = run(f"{MARKER}\n```bash\nprintf '  py313: SKIP (0.01 seconds)\\n  unit: OK (1.00 seconds)\\n'\n```\n")
     assert done.stdout.splitlines()[-1] == "NOT RUN, because this machine lacks the interpreter: py313"

@@ -248,15 +248,18 @@ class NodeFailedError(RunError):
         self.type = type
         self.inputs = dict(inputs or {})
         self.traceback = traceback
+        #: The command that runs the node again with the same inputs; empty where a run keeps none.
+        self.replay = ""
 
     def lines(self, *, whole: bool = False) -> list[str]:
-        """Return the message line by line: what, where, why, the inputs that fit, fix."""
+        """Return the message line by line: what, where, why, the inputs that fit, fix, and how to debug it."""
         labelled = (("where", self.where), ("why", self.why))
         head = [
             _row(self.what, whole=whole),
             *(row for label, text in labelled if text for row in _labelled(label, text, whole=whole)),
         ]
         tail = _labelled("fix", self.fix, whole=whole) if self.fix else []
+        tail += _labelled("debug", self.replay, whole=whole) if self.replay else []
         rows = [f"{port} = {printable(summary)}" for port, summary in self.inputs.items()]
         room = len(rows) if whole else min(FIELD_LINES, MESSAGE_LINES - len(head) - len(tail))
         if len(rows) > room > 0:

@@ -181,16 +181,24 @@ def _cluster() -> Iterator[Check]:
 
 
 def _gpu() -> Iterator[Check]:
-    found = shutil.which("nvidia-smi")
+    from flowra.execute.resources.gpus import usable_gpus
+
+    usable = usable_gpus()
+    program = shutil.which("nvidia-smi")
     query = ("--query-gpu=name,memory.total,memory.free,driver_version", "--format=csv,noheader")
-    said = _output(found, *query) if found is not None else ""
-    if said:
-        for line in said.splitlines():
-            name, total, free, driver = (part.strip() for part in (line + ",,,").split(",")[:4])
-            yield Check("gpu", "ok", f"{name}, {total}, {free} free, driver {driver}")
-    elif found is not None:
+    cards = _output(program, *query).splitlines() if program is not None else []
+    for card in cards:
+        name, total, free, driver = (part.strip() for part in (card + ",,,").split(",")[:4])
+        yield Check("gpu", "ok", f"{name}, {total}, {free} free, driver {driver}")
+    if usable and not cards:
+        sizes = [size_in_words(gpu.memory) if gpu.memory is not None else "memory not known" for gpu in usable]
+        yield Check("gpu", "ok", f"nodes may use {len(usable)}: {', '.join(sizes)}")
+    elif len(usable) < len(cards):
+        hidden = f"nodes may use {len(usable)} of {len(cards)}: CUDA_VISIBLE_DEVICES is "
+        yield Check("gpu", "note", f"{hidden}{os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')!r}")
+    elif program is not None and not cards:
         yield Check("gpu", "problem", "nvidia-smi is there and finds no GPU", "reload or install NVIDIA's driver")
-    else:
+    elif not cards:
         yield Check("gpu", "note", "none of NVIDIA's; nodes run on the processor")
 
 

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("flowra.cli.completion", "Print the completion script of a shell."),
     "config": ("flowra.cli.config", "Show and change settings."),
     "create": ("flowra.cli.create", "Make a node pack from a template."),
+    "debug": ("flowra.cli.debug.command", "Run a node or a graph, and look at every value."),
     "doctor": ("flowra.cli.doctor", "Check that this machine is ready, and say how to mend what is not."),
     "explain": ("flowra.cli.explain", "Say why a node ran, or did not."),
     "graph": ("flowra.cli.graph", "Check, draw and describe graph files."),

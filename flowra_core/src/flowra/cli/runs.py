@@ -53,6 +53,9 @@ def list_runs(limit: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 def show(run: str, as_json: bool) -> None:
     """Describe the run RUN (an id, the beginning of one, or last): its nodes, failures and outputs."""
+    from flowra.execute.given import replay_command
+    from flowra.execute.session.timeline import timeline
+
     past = _history().find(run)
     if as_json:
         calls = [
@@ -64,8 +67,6 @@ def show(run: str, as_json: bool) -> None:
     click.echo(
         f"{past.id}: {past.status}, began {when(past.began)}" + (f", took {_lasted(past)}" if past.seconds else "")
     )
-    from flowra.execute.session.timeline import timeline
-
     spans = timeline(past)
     total = max([past.seconds, *(span.ended for span in spans)])
     workers = any(span.worker for span in spans)
@@ -78,6 +79,9 @@ def show(run: str, as_json: bool) -> None:
         print_table(["node", "type", "how", "took", *(["worker"] if workers else []), f"0 … {total:.3g} s"], rows)
     for name, result in past.outputs.items():
         click.echo(f"  {name}: {result.get('file', result.get('value', result))}")
+    for name in past.failures:
+        if (given := past.given.get(name)) and (command := replay_command(past.id, name, given)):
+            click.echo(f"debug {name}:  {command}")
     if past.status != "succeeded":
         click.echo(f"go on from here:  flowra run --resume {past.id}")
 

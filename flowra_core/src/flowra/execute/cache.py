@@ -13,6 +13,7 @@ from flowra.dag.plan.logical import PlannedNode
 from flowra.dag.port import Port
 from flowra.exceptions import NodeFailedError, StoreError
 from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
+from flowra.execute.given import given_inputs, replay_command
 from flowra.execute.policy import CachePolicy
 from flowra.execute.scheduler.state import Call
 from flowra.execute.values import ABSENT, Ended, Held, Many, Value
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from flowra.execute.session.history import JournalEntry
     from flowra.execute.session.journal import Journal
 
-__all__ = ["ResultCache"]
+__all__ = ["ResultCache", "value_of"]
 
 
 @dataclass
@@ -168,10 +169,13 @@ class ResultCache:
         except StoreError as error:
             self._give_up(error)
 
-    def note_failure(self, name: str, error: NodeFailedError) -> None:
-        """Leave a call's failure in the journal."""
+    def note_failure(self, name: str, error: NodeFailedError, call: Call | None = None) -> None:
+        """Leave a call's failure in the journal, with what it was given, so that it can be made again."""
         if self.journal is not None:
-            self.journal.failed(name, error.to_json())
+            given = given_inputs(self, call) if call is not None else None
+            self.journal.failed(name, error.to_json(), given)
+            if given is not None and not self.journal.broken:
+                error.replay = replay_command(self.journal.path.stem, name, given)
 
     def _refs(self, call: Call, outputs: Mapping[str, Value] | Ended) -> dict[str, Ref] | None:
         if isinstance(outputs, Ended):
@@ -197,7 +201,7 @@ class ResultCache:
             if isinstance(ref, EndedRef):
                 found = Ended(ref.reason)
                 break
-            value = outputs[port.name] = _value_of(ref, port.value_type)
+            value = outputs[port.name] = value_of(ref, port.value_type)
             if not self._is_there(value):
                 return None
         if self.journal is not None:
@@ -315,12 +319,13 @@ class ResultCache:
             self.warn(node.id, f"not cached: {reason}")
 
 
-def _value_of(ref: Ref, value_type: ValueType) -> Value:
+def value_of(ref: Ref, value_type: ValueType) -> Value:
+    """Return the value that a reference names, not read yet."""
     if isinstance(ref, ListRef):
         inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
         # What a node gave that mapped lies in more lists than its type says.
         item = inner.item if isinstance(inner, ListOf) else inner
-        return Many([_value_of(each, item) for each in ref.items])
+        return Many([value_of(each, item) for each in ref.items])
     if isinstance(ref, EndedRef):
         return Ended(ref.reason)
     return Held(value_type, ABSENT, ref)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowra.dag.catalog import NodeCatalog
-from flowra.dag.context import RunServices
+from flowra.dag.context import RunContext, RunServices
+from flowra.dag.node import BaseArgs, Node
 from flowra.dag.plan.logical import NodeOutput
 from flowra.dag.plan.physical import PhysicalPlan
 from flowra.exceptions import NodeFailedError
@@ -18,7 +19,7 @@ from flowra.execute.values import Value
 if TYPE_CHECKING:
     from flowra.execute.cache import ResultCache
 
-__all__ = ["Executor", "Job", "Outcome", "Reporter"]
+__all__ = ["Executor", "Job", "Outcome", "Reporter", "Watcher"]
 
 
 class Reporter(RunServices, Protocol):
@@ -57,6 +58,16 @@ class Reporter(RunServices, Protocol):
         """Report that a node won't run, because of a failure before it or because the run was cancelled."""
 
 
+class Watcher(Protocol):
+    """Stands beside the calls of nodes, as a debugger or a profiler does; called from the thread of the call."""
+
+    def watched(self, name: str, instance: Node) -> Callable[[RunContext, BaseArgs], Any]:
+        """Return what is called in place of the instance's `run`; it calls that, and gives what it gives."""
+
+    def raised(self, name: str, node_class: type[Node], error: BaseException) -> None:
+        """Look at what a node's `init` or `run` raised; the error goes on as it would have."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A plan and all that running it needs.
@@ -71,6 +82,7 @@ class Job:
         reporter: Who is told.
         control: Whether the run is to stop.
         cache: Where results are looked up and kept; None to keep nothing.
+        watcher: Who stands beside the calls; None as a rule.
     """
 
     run_id: str
@@ -82,6 +94,7 @@ class Job:
     reporter: Reporter
     control: RunControl
     cache: ResultCache | None = None
+    watcher: Watcher | None = None
 
 
 @dataclass

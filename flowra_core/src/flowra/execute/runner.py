@@ -261,7 +261,9 @@ class CallRunner:
                 # Its time begins here: it may have waited for an instance, and for another who computes the same.
                 timed = self._timed[call] = _Timed(call.attempt, context, site.slot, instance, held)
                 self.watch(call)
-            result = instance.run(context, args)
+            watcher = self._job.watcher
+            run = instance.run if watcher is None else watcher.watched(call.name, instance)
+            result = run(context, args)
             if inspect.iscoroutine(result):
                 # What a coroutine prints belongs to the node too: it runs in a copy of this context.
                 waiting = ExitStack()
@@ -280,6 +282,7 @@ class CallRunner:
         except BaseException as error:
             if timed is not None:
                 self._in_time(call, timed)
+            self._look_at(call, site, error)
             raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
         finally:
             if not later:
@@ -289,6 +292,11 @@ class CallRunner:
         if timed is not None:
             self._in_time(call, timed)
         return self._taken(call, key, site, args, result, began)
+
+    def _look_at(self, call: Call, site: _Site, error: BaseException) -> None:
+        """Let a debugger look at what a node raised, while its frames are there."""
+        if self._job.watcher is not None:
+            self._job.watcher.raised(call.name, site.node_class, error)
 
     def _in_time(self, call: Call, timed: _Timed) -> None:
         """Note that a try has ended; raises OverdueError if it had run out of time."""
@@ -317,6 +325,7 @@ class CallRunner:
                     except BaseException as error:
                         if timed is not None:
                             self._in_time(call, timed)
+                        self._look_at(call, site, error)
                         raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
                     if timed is not None:
                         self._in_time(call, timed)

@@ -17,7 +17,7 @@ from flowra.plugin.inspection import ask_hooks, import_quietly
 from flowra.plugin.loading import load_target
 from flowra.plugin.manifest import MANIFEST_NAME, manifest_data, read_manifest, write_manifest
 
-__all__ = ["manifest_changes", "manifest_of", "sync_manifest"]
+__all__ = ["manifest_changes", "manifest_of", "remove_doubtful_byte_code", "sync_manifest"]
 
 #: Byte code that is not this much newer than its source, in seconds, may be that of an earlier state of it.
 BYTE_CODE_DOUBT = 2.0
@@ -96,7 +96,7 @@ def _described(project: PackProject, entry: NodeEntry) -> dict[str, Any]:
 @contextmanager
 def _importable(project: PackProject) -> Iterator[None]:
     """Put the source tree first on the import path."""
-    _remove_doubtful_byte_code(project.package_dir)
+    remove_doubtful_byte_code(project.package_dir)
     sys.path.insert(0, str(project.source))
     try:
         yield
@@ -104,7 +104,7 @@ def _importable(project: PackProject) -> Iterator[None]:
         sys.path.remove(str(project.source))
 
 
-def _remove_doubtful_byte_code(package: Path) -> None:
+def remove_doubtful_byte_code(package: Path) -> None:
     """Remove the byte code that Python may take for that of a source which was changed right after it was compiled.
 
     Python compares size and time, to the second: without this, a manifest could hold old nodes beside the digest of

@@ -376,9 +376,9 @@ class Scheduler:
         cause = error.__cause__
         worth_it = retry is not None and cause is not None and retry.covers(cause)
         if retry is None or not worth_it:
-            return self._settle(call, self._fail(call.name, error))
+            return self._settle(call, self._fail(call.name, error, call))
         if call.attempt >= retry.times:
-            return self._settle(call, self._fail(call.name, retried_in_vain(error, call.attempt)))
+            return self._settle(call, self._fail(call.name, retried_in_vain(error, call.attempt), call))
         if self._needy:
             self._give_back(call)
         call.attempt += 1
@@ -404,13 +404,13 @@ class Scheduler:
             if following is not None:
                 self._enqueue([following])
 
-    def _fail(self, name: str, error: NodeFailedError) -> Failed:
+    def _fail(self, name: str, error: NodeFailedError, call: Call | None = None) -> Failed:
         error = named(error, name)
         release_values(error)
         with self._lock:
             self._outcome.failures[name] = error
         if self._job.cache is not None:
-            self._job.cache.note_failure(name, error)
+            self._job.cache.note_failure(name, error, call)
         self._job.reporter.failed(name, error)
         return Failed(f"{name} failed")
 

@@ -53,6 +53,7 @@ class PastRun:
         began: When it began, in seconds since 1970 (UTC).
         calls: The calls that ended, by name.
         failures: The errors of those that failed, by name.
+        given: What they were given, by name (`flowra.execute.given`); nothing for one that failed before it was called.
         failed_at: When they failed, in seconds since the run began, by name.
         status: How it ended; `unfinished` if it never did: it still runs, or its process was killed.
         seconds: How long it took.
@@ -65,6 +66,7 @@ class PastRun:
     began: float
     calls: Mapping[str, JournalEntry] = field(default_factory=dict)
     failures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failed_at: Mapping[str, float] = field(default_factory=dict)
     status: str = "unfinished"
     seconds: float = 0.0
@@ -137,6 +139,7 @@ class RunHistory:
             )
         calls: dict[str, JournalEntry] = {}
         failures: dict[str, Mapping[str, Any]] = {}
+        given: dict[str, Mapping[str, Any]] = {}
         failed_at: dict[str, float] = {}
         end: dict[str, Any] = {}
         for line in lines:
@@ -147,6 +150,7 @@ class RunHistory:
                     failures.pop(entry.node, None)
             elif kind == "failed" and isinstance(line.get("node"), str):
                 failures[line["node"]] = line.get("error", {})
+                given[line["node"]] = line.get("given", {})
                 failed_at[line["node"]] = _number(line.get("at"))
             elif kind == "end":
                 end = line
@@ -157,6 +161,7 @@ class RunHistory:
             began=float(header.get("time", 0.0)),
             calls=calls,
             failures=failures,
+            given={name: given[name] for name in failures},
             failed_at={name: failed_at[name] for name in failures},
             status=str(end.get("status", "unfinished")),
             seconds=float(end.get("seconds", 0.0)),

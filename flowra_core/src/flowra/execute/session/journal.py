@@ -112,9 +112,10 @@ class Journal:
             line["preimage"] = preimage
         self._write(line)
 
-    def failed(self, name: str, error: Mapping[str, Any]) -> None:
-        """Note a call that failed."""
-        self._write({"line": "failed", "node": name, "error": dict(error), "at": self._at()})
+    def failed(self, name: str, error: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> None:
+        """Note a call that failed, and what it was given (`flowra.execute.given`)."""
+        line = {"line": "failed", "node": name, "error": dict(error), "at": self._at()}
+        self._write(line if given is None else {**line, "given": dict(given)})
 
     def finish(self, status: str, seconds: float, files: Mapping[str, Any]) -> None:
         """Note how the run ended, and close the journal."""

@@ -20,7 +20,7 @@ from flowra.dag.plan.planner import local_classes, outputs_of, plan_graph
 from flowra.exceptions import GraphError, PluginError, UsageError
 from flowra.execute.capture import capturing
 from flowra.execute.control import RunControl, interruptible
-from flowra.execute.executor import Executor, Job, Outcome
+from flowra.execute.executor import Executor, Job, Outcome, Watcher
 from flowra.execute.local import LocalExecutor
 from flowra.execute.policy import CachePolicy
 from flowra.execute.session.export import check_folder, export_outputs
@@ -184,8 +184,20 @@ class Session:
         policy: CachePolicy | None = None,
         resume: str | None = None,
         header: Mapping[str, Any] | None = None,
+        watcher: Watcher | None = None,
     ) -> Run:
-        """Run a plan that `plan` gave; see `run`. `header` is what the journal says of the graph besides its name."""
+        """Run a plan that `plan` gave; see `run`.
+
+        Args:
+            plan: The plan.
+            output_dir: See `run`; so are `observers`, `control`, `policy` and `resume`.
+            observers: Who is told the events of this run.
+            control: With it another thread can cancel the run.
+            policy: Which nodes are not to be looked up, or not to be recorded.
+            resume: The id of an earlier run.
+            header: What the journal says of the graph besides its name.
+            watcher: Who stands beside the calls of the nodes, as a debugger does.
+        """
         run_id = new_run_id(plan.name)
         settings = load_settings()
         folder = Path(output_dir).absolute() if output_dir is not None else settings.output_dir.absolute() / run_id
@@ -214,6 +226,7 @@ class Session:
             reporter=reporter,
             control=control,
             cache=cache,
+            watcher=watcher,
         )
         try:
             with interruptible(control), capturing() if reporter.observed else nullcontext():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import NamedTuple, TypeAlias
 
@@ -15,7 +15,7 @@ from flowra.dag.graph.model import Graph, GraphNode
 from flowra.dag.graph.order import layers
 from flowra.exceptions import GraphError
 
-__all__ = ["LARGEST_PICTURE", "draw_svg"]
+__all__ = ["LARGEST_PICTURE", "Mark", "draw_svg"]
 
 #: The most nodes of a picture; nobody can see more, and no viewer opens it.
 LARGEST_PICTURE = 2_000
@@ -42,13 +42,31 @@ svg{font-family:ui-sans-serif,system-ui,"Segoe UI","Noto Sans","Noto Sans CJK SC
 """
 
 
-def draw_svg(graph: Graph) -> str:
+class Mark(NamedTuple):
+    """How one node of the graph is set apart.
+
+    Attributes:
+        colour: The colour of its edge: `#30a46c`.
+        href: Where a click on it leads.
+        title: What is said when the pointer rests on it.
+    """
+
+    colour: str
+    href: str
+    title: str
+
+
+def draw_svg(graph: Graph, *, marks: Mapping[str, Mark] | None = None) -> str:
     """Return the text of an SVG picture; each subgraph is drawn below the graph that has it.
+
+    Args:
+        graph: The graph.
+        marks: Nodes that are set apart, by their id; those of a subgraph are not.
 
     Raises:
         GraphError: The graph has too many nodes for a picture.
     """
-    sections = list(_sections(graph, graph.name or "graph"))
+    sections = list(_sections(graph, graph.name or "graph", marks or {}))
     width = max(section.width for section in sections)
     height = sum(section.height for section in sections)
     body = []
@@ -70,20 +88,21 @@ class _Section(NamedTuple):
     height: float
 
 
-def _sections(graph: Graph, title: str) -> Iterator[_Section]:
+def _sections(graph: Graph, title: str, marks: Mapping[str, Mark]) -> Iterator[_Section]:
     if len(graph.nodes) > LARGEST_PICTURE:
         why = f"{drawable(title)} has {len(graph.nodes):,} nodes; a picture shows at most {LARGEST_PICTURE:,}"
         raise GraphError("the graph is too large for a picture", why=why, fix="use --as dot with Graphviz's sfdp")
-    yield _Picture(graph).section(title)
+    yield _Picture(graph, marks).section(title)
     for name, inner in graph.subgraphs.items():
-        yield from _sections(inner, f"graph/{name}")
+        yield from _sections(inner, f"graph/{name}", {})
 
 
 class _Card:
     """What stands in the box of a node: its id and type, then its inputs on the left and outputs on the right."""
 
-    def __init__(self, node: GraphNode, outputs: list[str]) -> None:
+    def __init__(self, node: GraphNode, outputs: list[str], mark: Mark | None) -> None:
         self.node = node
+        self.mark = mark
         self.type = cut(node.type, _WIDEST_TEXT)
         self.id = cut(node.id, _WIDEST_TEXT)
         linked = [name for name, sign, _ in input_texts(node) if sign == "←"]
@@ -110,9 +129,15 @@ class _Card:
     def draw(self, x: float, y: float) -> Iterator[str]:
         accent = _ACCENTS[zlib.crc32(self.node.type.partition("/")[0].encode()) % len(_ACCENTS)]
         width, height = _number(self.width), _number(self.height)
+        title = f"{self.node.id}: {self.node.type}"
         yield f'<g transform="translate({_number(x)} {_number(y)})">'
-        yield f"<title>{escape(f'{self.node.id}: {self.node.type}')}</title>"
+        if self.mark is not None:
+            accent, title = self.mark.colour, f"{title}, {self.mark.title}"
+            yield f'<a href="{escape(self.mark.href)}">'
+        yield f"<title>{escape(title)}</title>"
         yield f'<rect class="card" width="{width}" height="{height}" rx="8"/>'
+        if self.mark is not None:
+            yield f'<rect width="{width}" height="{height}" rx="8" fill="none" stroke="{accent}" stroke-width="2"/>'
         yield f'<rect x="1" y="10" width="3" height="26" rx="1.5" fill="{accent}"/>'
         yield _text(14, 20, "id", self.id) + _text(14, 36, "type", self.type)
         if self.height > _HEAD:
@@ -125,7 +150,7 @@ class _Card:
         for row, name, value in self.value_rows:
             yield _text(14, self._row_y(row) + 4, "port", name)
             yield _text(self.width - 14, self._row_y(row) + 4, "value", value, end=True)
-        yield "</g>"
+        yield "</a></g>" if self.mark is not None else "</g>"
 
 
 class _Pill:
@@ -144,7 +169,7 @@ class _Pill:
 
 
 class _Picture:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, marks: Mapping[str, Mark]) -> None:
         self.graph = graph
         self.arrows = list(arrows(graph))
         outputs: dict[str, dict[str, None]] = {node: {} for node in graph.nodes}
@@ -153,7 +178,10 @@ class _Picture:
                 outputs[arrow.source[1]][arrow.source_port] = None
         self.cards: dict[_Key, _Card | _Pill] = {
             **{("input", each.name): _Pill("input", each.name, declared_text(each)) for each in graph.inputs.values()},
-            **{("node", node.id): _Card(node, list(outputs[node.id])) for node in graph.nodes.values()},
+            **{
+                ("node", node.id): _Card(node, list(outputs[node.id]), marks.get(node.id))
+                for node in graph.nodes.values()
+            },
             **{("output", name): _Pill("output", name, "output") for name in graph.outputs},
         }
 

@@ -1,0 +1,1 @@
+"""`flowra debug`: what is run, what is measured, and how it is shown."""
