@@ -95,10 +95,13 @@ def read_given(data: Mapping[str, Any]) -> Given:
 
 def _kept(cache: ResultCache, value: Any, value_type: ValueType) -> dict[str, Any]:
     try:
-        ref = cache.referenced(_as_value(value, value_type))
-    except ValueError:
-        # A literal that is no value of the port: that may be why the node failed, and it is to fail so again.
-        return {"literal": jsonable(value)}
+        try:
+            ref = cache.referenced(_as_value(value, value_type))
+        except ValueError:
+            # A literal that is no value of the port: that may be why the node failed, and it is to fail so again.
+            return {"literal": jsonable(value)}
+    except Exception as error:  # noqa: BLE001  a handler that fails is why the node failed; the run goes on without it
+        return {"lost": f"{type(error).__name__}: {error}"}
     return {"lost": ref.reason} if isinstance(ref, Unkeyable) else {"ref": ref.to_json()}
 
 

@@ -362,7 +362,7 @@ class _Builder:
         ref = self._values.ref_of(value)
         try:
             data = self._values.load(value)
-        except (LookupError, FlowraError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  a value that its handler can't read is described, the others shown
             reason = error.what if isinstance(error, FlowraError) else str(error)
             return absent_report(port.name, value_type, f"not there: {reason}")
         digest = ref.digest if ref is not None and not isinstance(ref, str) else None
