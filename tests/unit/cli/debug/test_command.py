@@ -95,7 +95,7 @@ def test_a_graph_shows_every_value_and_what_is_known_is_not_run_again(flowra):
     first = {node["name"]: node for node in report(flowra, "chain.json")["nodes"]}
     assert [node["status"] for node in first.values()] == ["ran", "ran", "ran"]
     assert values(first["sum"], "inputs")["a"]["summary"] == "number 2.0"
-    assert values(first["sum"], "inputs")["b"]["summary"] == "whole number 1"
+    assert values(first["sum"], "inputs")["b"]["summary"] == "number 1.0"
     assert values(first["sum"], "outputs")["value"]["summary"] == "number 3.0"
     assert first["slow"]["logs"] == ["slow began"]
     again = {node["name"]: node for node in report(flowra, "chain.json")["nodes"]}

@@ -362,11 +362,23 @@ class _Builder:
         ref = self._values.ref_of(value)
         try:
             data = self._values.load(value)
+            if data is value:
+                data = _as_taken(data, value_type)
         except Exception as error:  # noqa: BLE001  a value that its handler can't read is described, the others shown
             reason = error.what if isinstance(error, FlowraError) else str(error)
             return absent_report(port.name, value_type, f"not there: {reason}")
         digest = ref.digest if ref is not None and not isinstance(ref, str) else None
         return report_value(port.name, value_type, data, digest=digest)
+
+
+def _as_taken(literal: Any, value_type: ValueType) -> Any:
+    """Return a literal as the node got it: `3` is 3.0 at a port of type Float; one that is refused stays as it is."""
+    from pydantic_core import SchemaValidator, ValidationError
+
+    try:
+        return SchemaValidator(value_type.core_schema()).validate_python(literal)
+    except ValidationError:
+        return literal
 
 
 class _RememberingHistory(RunHistory):
