@@ -17,6 +17,7 @@ from flowra.cli.debug.watch import watched_files
 def flowra(tmp_path):
     made = CommandLine(tmp_path)
     del made.environment["FLOWRA_STORE"]
+    made.environment["TMPDIR"] = str(tmp_path)
     return made
 
 
@@ -92,6 +93,7 @@ def test_a_saved_change_is_run_and_its_difference_shown(flowra, watching):
 
     watched.process.send_signal(signal.SIGINT)
     assert watched.process.wait(timeout=20) == 0
+    assert not list(flowra.folder.glob("flowra-watch-*"))
 
 
 def test_code_that_cannot_be_imported_is_said_and_watched_on(flowra, watching):
