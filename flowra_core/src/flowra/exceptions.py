@@ -9,7 +9,9 @@ FlowraError
 ├── GraphError                   a graph can't be read, checked or planned             exit 3
 │   └── GraphInvalidError        … with every problem found, each with its place
 ├── RunError                     something went wrong while a graph ran                exit 4
-│   └── NodeFailedError          a node failed: node, pack, frame, inputs
+│   ├── NodeFailedError          a node failed: node, pack, frame, inputs
+│   └── NodeCrashedError         a node's own process ended: signal or exit code
+│       └── NodeMemoryError      … or it needs more memory than it states
 ├── StoreError                   a store can't be opened, read or written              exit 4
 └── RunCancelledError            the run was interrupted                               exit 130
 ```
@@ -31,8 +33,10 @@ __all__ = [
     "FlowraError",
     "GraphError",
     "GraphInvalidError",
+    "NodeCrashedError",
     "NodeDefinitionError",
     "NodeFailedError",
+    "NodeMemoryError",
     "PluginError",
     "Problem",
     "RunCancelledError",
@@ -276,6 +280,35 @@ class NodeFailedError(RunError):
             "inputs": self.inputs,
             "traceback": self.traceback,
         }
+
+
+class NodeCrashedError(RunError):
+    """The process of a node that has one of its own ended while it ran. `retries` may name it.
+
+    Args:
+        what: What happened.
+        signal: The signal that ended it, as `SIGSEGV`; None if it left by itself.
+        left_with: The exit code that it left with; None if a signal ended it.
+        why: What it wrote last.
+        fix: What to do about it.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        signal: str | None = None,
+        left_with: int | None = None,
+        why: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.signal = signal
+        self.left_with = None if signal else left_with
+
+
+class NodeMemoryError(NodeCrashedError, MemoryError):
+    """A node in a process of its own needs more memory than it states in `resources`. `retries` may name it."""
 
 
 class StoreError(FlowraError):

@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _FLOWRA = str(Path(__file__).parent.parent)
+_RUNS_ON = "the code may still run, since a thread can't be stopped from outside"
 _VERBOSE = "flowra run … -v shows the whole traceback"
 
 
@@ -111,13 +112,15 @@ def invalid_result(
 
 def timed_out(node: PlannedNode, limit: float) -> NodeFailedError:
     """Return the error for a call that did not end in its time."""
+    isolated = node.description.traits.isolation == "process"
     error = NodeFailedError(
         f"node {node.id} took longer than its {limit:g} s",
         node=node.id,
         type=node.type,
         where=node.type,
-        why="its timeout was reached; the code may still run, since a thread can't be stopped from outside",
-        fix="give it more time (timeout in the class body), and have its loops call context.check_cancelled()",
+        why="its timeout was reached; " + ("its process was stopped" if isolated else _RUNS_ON),
+        fix="give it more time (timeout in the class body)"
+        + ("" if isolated else ", and have its loops call context.check_cancelled()"),
     )
     error.__cause__ = TimeoutError(f"longer than {limit:g} s")
     return error

@@ -42,9 +42,15 @@ class InstancePool:
         with self._lock:
             found = self._slots.get(key)
             if found is None:
-                kind = _WarmSlot if node_class.init is not Node.init else InstanceSlot
-                found = self._slots[key] = kind(self, node_class, init)
+                found = self._slots[key] = self._made(node_class, init)
             return found
+
+    def _made(self, node_class: type[Node], init: BaseArgs) -> InstanceSlot:
+        if node_class.isolation == "process":
+            from flowra.execute.isolation.slot import IsolatedSlot
+
+            return IsolatedSlot(self, node_class, init)
+        return (_WarmSlot if node_class.init is not Node.init else InstanceSlot)(self, node_class, init)
 
     def close(self) -> None:
         """Close every instance; one that fails to close is warned of, and the others are closed all the same."""

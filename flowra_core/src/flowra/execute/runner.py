@@ -180,6 +180,8 @@ class CallRunner:
                 named = frozenset(instance.needs(context, args))
             finally:
                 site.slot.give(instance)
+        except NodeFailedError:
+            raise
         except BaseException as error:
             raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
         finally:
@@ -279,6 +281,11 @@ class CallRunner:
                 if timed is not None:
                     timed.stop = stop
                 return Later()
+        except NodeFailedError:
+            # Put into words already, with its cause, in the node's own process.
+            if timed is not None:
+                self._in_time(call, timed)
+            raise
         except BaseException as error:
             if timed is not None:
                 self._in_time(call, timed)

@@ -85,6 +85,16 @@ class RunContext:
         self._abandoned = True
 
     @property
+    def services(self) -> RunServices:
+        """Where its reports go; for the engine, which hands them on from a process of its own."""
+        return self._services
+
+    @property
+    def output_dir_path(self) -> Path:
+        """`output_dir`, without making it."""
+        return self._output_dir
+
+    @property
     def output_dir(self) -> Path:
         """The folder for the files that the run writes for people; relative paths of nodes that save start here."""
         self._output_dir.mkdir(parents=True, exist_ok=True)

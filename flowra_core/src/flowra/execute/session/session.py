@@ -210,7 +210,7 @@ class Session:
         wanted = outputs_of(plan)
         journal = self._journal(run_id, plan, folder, header)
         reporter.planned(plan.name, len(plan.nodes), str(folder))
-        for warning in (*warnings, *_on_threads_only(plan)):
+        for warning in warnings:
             reporter.log("", warning, "warning")
         cache = self._result_cache(reporter, policy, journal, earlier)
         if cache is not None and earlier is not None:
@@ -342,15 +342,6 @@ def _status(outcome: Outcome, control: RunControl) -> Literal["succeeded", "fail
     if outcome.failures:
         return "failed"
     return "cancelled" if control.cancelled and outcome.not_run else "succeeded"
-
-
-def _on_threads_only(plan: LogicalPlan) -> list[str]:
-    """Return what to say of nodes that ask for a process of their own, which no executor gives yet."""
-    asking = [node.id for node in plan.nodes.values() if node.description.traits.isolation == "process"]
-    if not asking:
-        return []
-    named = ", ".join(asking[:5]) + (", …" if len(asking) > 5 else "")
-    return [f"{named}: isolation 'process' is not there yet; on a thread a crash takes everything with it"]
 
 
 def _asked(
