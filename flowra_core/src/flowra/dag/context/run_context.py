@@ -84,15 +84,9 @@ class RunContext:
         """Let the next `check_cancelled` end the call: it ran out of time. The engine calls it."""
         self._abandoned = True
 
-    @property
-    def services(self) -> RunServices:
-        """Where its reports go; for the engine, which hands them on from a process of its own."""
-        return self._services
-
-    @property
-    def output_dir_path(self) -> Path:
-        """`output_dir`, without making it."""
-        return self._output_dir
+    def handed_on(self) -> tuple[RunServices, Path]:
+        """Return where reports go and `output_dir`, for a process of the node's own; the engine calls it."""
+        return self._services, self._output_dir
 
     @property
     def output_dir(self) -> Path:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from flowra.dag.context import NodeCancelledError, RunContext, RunServices
+from flowra.dag.context import NodeCancelledError, RunServices
 from flowra.exceptions import NodeCrashedError, NodeFailedError, NodeMemoryError, PluginError
 from flowra.execute.isolation.ports import unpacked
 from flowra.execute.isolation.wire import PROTOCOL, Channel, Message
@@ -93,7 +93,7 @@ class ChildProcess:
         return self._process.pid
 
     def request(
-        self, kind: str, parts: Sequence[Buffer], header: Mapping[str, Any], context: RunContext, services: RunServices
+        self, kind: str, parts: Sequence[Buffer], header: Mapping[str, Any], node: str, services: RunServices
     ) -> Message:
         """Send a message and return its answer; what the node reports meanwhile goes to the services.
 
@@ -103,7 +103,6 @@ class ChildProcess:
             NodeMemoryError: The node needs more memory than it states.
             NodeCrashedError: The process ended.
         """
-        node = context.node_id
         watched = [self._channel.fileno(), self._output]
         cancelled_at: float | None = None
         with suppress(OSError):  # it is gone; how it ended is found out below
@@ -122,7 +121,7 @@ class ChildProcess:
                 elif message.kind == "ready":
                     self._check(message)
                 else:
-                    return self._answer(message, context)
+                    return self._answer(message, node)
             elif self.dead:
                 if select.select([self._channel], [], [], 0)[0]:
                     continue
@@ -246,12 +245,12 @@ class ChildProcess:
                 fix="install the same version of flowra in both environments",
             )
 
-    def _answer(self, message: Message, context: RunContext) -> Message:
+    def _answer(self, message: Message, node: str) -> Message:
         header = message.header
         if message.kind == "cancelled":
-            raise NodeCancelledError(f"node {context.node_id} was cancelled")
+            raise NodeCancelledError(f"node {node} was cancelled")
         if message.kind == "failed":
-            raise self._failure(header, context.node_id)
+            raise self._failure(header, node)
         return message
 
     def _failure(self, header: Mapping[str, Any], node: str) -> NodeFailedError:

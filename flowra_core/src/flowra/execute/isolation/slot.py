@@ -169,8 +169,9 @@ class IsolatedNode(Node):
             ) from error
 
     def _request(self, kind: str, parts: list[Buffer], context: RunContext, **header: Any) -> Any:
-        header.update(run_id=context.run_id, node_id=context.node_id, output_dir=str(context.output_dir_path))
-        return self.process.request(kind, parts, header, context, context.services)
+        services, output_dir = context.handed_on()
+        header.update(run_id=context.run_id, node_id=context.node_id, output_dir=str(output_dir))
+        return self.process.request(kind, parts, header, context.node_id, services)
 
 
 def check_importable(node_class: type[Node]) -> None:
