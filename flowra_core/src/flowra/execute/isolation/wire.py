@@ -1,22 +1,20 @@
 """The messages between a supervising process and its child: a JSON header, and bytes beside it.
 
-Few bytes follow the header through the socket. Many lie in memory that both processes map: its file descriptor travels
-with the header, the memory has no name, and it is gone when the last of the two lets go of it, however that ends.
+Few bytes follow the header through the socket. Many lie in memory that both processes map; its file descriptor travels
+with the header when it is new.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import mmap
 import os
 import socket
 import struct
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flowra.execute.isolation.shared import LentMemory, MappedMemory
 from flowra.storage.codec.encoded import Buffer
 
 __all__ = ["PROTOCOL", "Channel", "Message"]
@@ -51,6 +49,8 @@ class Channel:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._sending = threading.Lock()
+        self._lent = LentMemory()
+        self._mapped = MappedMemory()
 
     def fileno(self) -> int:
         """Return the descriptor, to wait for what arrives."""
@@ -60,19 +60,22 @@ class Channel:
         """Send a message; raises OSError where the other side is gone."""
         views = [memoryview(part).cast("B") for part in parts if memoryview(part).nbytes]
         size = sum(view.nbytes for view in views)
-        shared = size > _INLINE
-        text = json.dumps({"kind": kind, "size": size, "shared": shared, **header}).encode()
-        prefix = _PREFIX.pack(len(text))
         with self._sending:
-            if shared:
-                memory = _filled(views)
-                try:
-                    socket.send_fds(self._socket, [prefix], [memory])
-                finally:
-                    os.close(memory)
-                self._socket.sendall(text)
-            else:
+            header.update(kind=kind, size=size, done=self._mapped.done())
+            descriptor = None
+            if size > _INLINE:
+                header["lent"], descriptor = self._lent.fill(views, size)
+                views = []
+            text = json.dumps({**header, "dropped": self._lent.dropped()}).encode()
+            prefix = _PREFIX.pack(len(text))
+            if descriptor is None:
                 self._socket.sendall(b"".join((prefix, text, *views)))
+                return
+            try:
+                socket.send_fds(self._socket, [prefix], [descriptor])
+            finally:
+                os.close(descriptor)
+            self._socket.sendall(text)
 
     def receive(self) -> Message:
         """Wait for a message; raises EOFError or OSError where the other side is gone."""
@@ -82,9 +85,11 @@ class Channel:
                 raise EOFError("the other side is gone")
             prefix += self._exactly(_PREFIX.size - len(prefix))
             header = json.loads(self._exactly(_PREFIX.unpack(prefix)[0]))
+            self._lent.take_back(header["done"])
+            self._mapped.drop(header["dropped"])
             size = header["size"]
-            if header["shared"]:
-                data = memoryview(mmap.mmap(descriptors[0], size, access=mmap.ACCESS_READ))
+            if "lent" in header:
+                data = self._mapped.view(header["lent"], size, descriptors[0] if descriptors else None)
             else:
                 data = memoryview(self._exactly(size))
         finally:
@@ -106,24 +111,3 @@ class Channel:
                 raise EOFError("the other side is gone")
             filled += received
         return bytes(found)
-
-
-def _filled(views: Iterable[memoryview]) -> int:
-    """Return a descriptor of memory without a name that holds these bytes, and that nobody can change any more."""
-    sealed = hasattr(os, "memfd_create") and hasattr(fcntl, "F_ADD_SEALS")
-    if sealed:
-        memory = os.memfd_create("flowra", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    else:
-        with tempfile.TemporaryFile() as file:
-            memory = os.dup(file.fileno())
-    try:
-        for view in views:
-            written = 0
-            while written < view.nbytes:
-                written += os.write(memory, view[written:])
-        if sealed:
-            fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
-    except BaseException:
-        os.close(memory)
-        raise
-    return memory
