@@ -9,7 +9,7 @@ from flowra.config.settings import ENVIRONMENT, Settings
 
 __all__ = ["settings"]
 
-_DEFAULTS = {"packs_disabled": "[]", "output_dir": '"flowra-output"', "resources": "{}"}
+_DEFAULTS = {"packs_disabled": "[]", "output_dir": '"flowra-output"', "resources": "{}", "trusted_keys": "[]"}
 
 
 def settings() -> str:

@@ -26,6 +26,7 @@ __all__ = ["cli", "main"]
 _WIDEST = 100
 #: The commands of the core: the module whose `command` it is, and its line in the help.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "build": ("flowra.cli.build", "Build a pack into a .nodebin and a wheel."),
     "cache": ("flowra.cli.cache", "Look after the store that results are kept in."),
     "completion": ("flowra.cli.completion", "Print the completion script of a shell."),
     "config": ("flowra.cli.config", "Show and change settings."),
@@ -35,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("flowra.cli.explain", "Say why a node ran, or did not."),
     "graph": ("flowra.cli.graph", "Check, draw and describe graph files."),
     "node": ("flowra.cli.node", "List and describe node types."),
-    "pack": ("flowra.cli.pack", "List, describe and examine installed packs."),
+    "pack": ("flowra.cli.pack", "Install, describe, examine and remove packs."),
     "plan": ("flowra.cli.plan", "Show what a run would do."),
     "project": ("flowra.cli.project", "Work on a node pack's source tree."),
     "run": ("flowra.cli.run", "Run a graph."),
@@ -133,6 +134,17 @@ def _pack_commands() -> dict[str, tuple[str, str]]:
     }
 
 
+def _take_back_interrupted_install() -> None:
+    """Take back what an install left half done; one that still goes on is left alone."""
+    if not os.path.exists(os.path.join(sys.prefix, ".flowra-install", "journal.json")):  # noqa: PTH110, PTH118  at each start
+        return
+    from flowra.pack.install.journal import recover
+
+    what = recover(wait=False)
+    if what is not None:
+        click.echo(f"an install was interrupted, and is taken back: {what}", err=True)
+
+
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from flowra.version import VERSION
@@ -148,6 +160,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 @click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Show errors whole, with tracebacks.")
 def cli() -> None:
     """Run graphs of typed nodes over images, audio, video and 3D, and make the packs that contribute the nodes."""
+    _take_back_interrupted_install()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

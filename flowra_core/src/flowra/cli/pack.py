@@ -1,4 +1,4 @@
-"""`flowra pack`: the installed packs, what they contribute, and what has to be mended."""
+"""`flowra pack`: the packs that are installed and those that come: their contributions, their trust, their mending."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowra.cli.pack_bisect import bisect
+from flowra.cli.pack_install import install, uninstall, upgrade
+from flowra.cli.pack_lock import lock
+from flowra.cli.pack_verify import key, verify
 from flowra.cli.text import WIDTH, cut, print_json, print_problem, print_table
 from flowra.exceptions import UsageError
 from flowra.plugin.conflicts import UNIQUE_FIELDS
@@ -26,7 +30,11 @@ __all__ = ["command"]
 
 @click.group("pack")
 def command() -> None:
-    """List, describe and examine installed packs."""
+    """Install, describe, examine and remove packs."""
+
+
+for each in (install, uninstall, upgrade, verify, key, bisect, lock):
+    command.add_command(each)
 
 
 @command.command("list")
@@ -43,7 +51,7 @@ def list_packs(as_json: bool) -> None:
         print_json([{**pack.to_json(), "contributions": count} for pack, count in counts])
         return
     if not counts:
-        click.echo("no packs: install one, for example with  pip install flowra-image", err=True)
+        click.echo("no packs: install one, for example with  flowra pack install flowra-image", err=True)
         return
     rows = [
         (pack.id, pack.version, pack.status, str(count.get("nodes", 0)), pack.distribution) for pack, count in counts

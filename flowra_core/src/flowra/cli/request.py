@@ -53,12 +53,14 @@ def requested(
         GraphInvalidError: The graph has mistakes; where it has a file, with its lines.
     """
     from flowra.cli.graph_file import located_error, read
+    from flowra.cli.pack_lock import tell_differences
     from flowra.cli.values import apply_settings, input_values
 
     reading: Reading | None = None
     given: dict[str, Any] = {}
     if path is not None:
         reading = read(path)
+        tell_differences(path)
         graph = reading.graph
         graph.name = graph.name or path.stem
     elif resume is not None:

@@ -7,7 +7,7 @@ The layers, each replacing single values of those before it:
 3. the project's file: the first folder, from the current one upwards, that has a `flowra.toml`, or a
    `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
 4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`,
-   `FLOWRA_RESOURCES`.
+   `FLOWRA_RESOURCES`, `FLOWRA_TRUSTED_KEYS`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENVIRONMENT",
+    "LIST_SETTINGS",
     "Layer",
     "Settings",
     "amounts_in",
@@ -43,7 +44,15 @@ ENVIRONMENT = {
     "cache_dir": "FLOWRA_CACHE_DIR",
     "store": "FLOWRA_STORE",
     "resources": "FLOWRA_RESOURCES",
+    "trusted_keys": "FLOWRA_TRUSTED_KEYS",
 }
+
+#: Settings that are lists, with what a value has to be.
+LIST_SETTINGS = {
+    "packs_disabled": 'a list of names, as in ["my_pack"]',
+    "trusted_keys": 'a list of keys, as in ["ed25519:…"]',
+}
+_PROJECT_FILES = ("flowra.toml", "pyproject.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class Settings:
             `cache_dir`.
         resources: How much there is of what nodes may need, by name, in place of what is found on the machine; in the
             environment as in `gpu=1,licence=2`.
+        trusted_keys: Public keys, as `ed25519:…`, whose signatures of archives you trust; in the environment, separated
+            by commas. A project's file can't say whom you trust.
     """
 
     packs_disabled: tuple[str, ...] = ()
@@ -66,6 +77,7 @@ class Settings:
     cache_dir: Path = field(default_factory=user_cache_dir)
     store: str = ""
     resources: Mapping[str, float] = field(default_factory=dict)
+    trusted_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +161,15 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
         near = get_close_matches(name, known, n=1)
         fix = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
         raise ConfigError(f"unknown setting {printable(name, 80)}", where=str(path), fix=fix)
-    if name == "packs_disabled":
+    if name in LIST_SETTINGS:
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise _wrong(name, value, path, 'a list of names, as in ["my_pack"]')
+            raise _wrong(name, value, path, LIST_SETTINGS[name])
+        if name == "trusted_keys" and path.name in _PROJECT_FILES:
+            raise ConfigError(
+                "a project can't say whose signatures are trusted",
+                where=str(path),
+                fix="write trusted_keys into your own settings file, or into FLOWRA_TRUSTED_KEYS",
+            )
         return tuple(value)
     if name == "resources":
         if not isinstance(value, dict) or not all(_is_amount(each) for each in value.values()):
@@ -165,7 +183,7 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
 
 
 def _from_environment(name: str, text: str) -> dict[str, Any]:
-    if name == "packs_disabled":
+    if name in LIST_SETTINGS:
         return {name: tuple(part.strip() for part in text.split(",") if part.strip())}
     if name == "store":
         return {name: text}
