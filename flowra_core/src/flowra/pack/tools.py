@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flowra.exceptions import PluginError, UsageError
 
-__all__ = ["clean_environment", "find_uv", "require_uv", "run_tool", "said_by"]
+__all__ = ["clean_environment", "find_links", "find_uv", "require_uv", "run_tool", "said_by"]
 
 #: What a developer's shell may say that would change what a fresh environment does.
 _LEFT_OUT = ("PYTHON", "COVERAGE", "FLOWRA_", "VIRTUAL_ENV", "CONDA_")
@@ -46,6 +46,15 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this process's variables without what belongs to its own Python and Flowra, and with more."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
     return {**kept, "PYTHONUTF8": "1", "NO_COLOR": "1", **(extra or {})}
+
+
+def find_links(*folders: Path) -> list[str | Path]:
+    """Return uv's arguments for folders of wheels; those that its variable names would be forgotten beside them."""
+    stated: list[str | Path] = [each for each in os.environ.get("UV_FIND_LINKS", "").split(",") if each]
+    arguments: list[str | Path] = []
+    for each in [*folders, *stated]:
+        arguments += ["--find-links", each]
+    return arguments
 
 
 def run_tool(

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from flowra.exceptions import PluginError
-from flowra.pack.tools import clean_environment, require_uv, run_tool
+from flowra.pack.tools import clean_environment, find_links, require_uv, run_tool
 
 __all__ = ["LockedFile", "LockedPackage", "lock_text", "resolve", "with_bundled"]
 
@@ -74,7 +74,7 @@ def resolve(wheel: Path, own_wheel: Path, scratch: Path) -> tuple[list[LockedPac
     output = scratch / "pylock.resolved.toml"
     command: list[str | Path] = [
         require_uv(), "pip", "compile", requirements, "--universal", "--format", "pylock.toml", "--quiet",
-        "--python", sys.executable, "--find-links", own_wheel.parent, "--output-file", output,
+        "--python", sys.executable, *find_links(own_wheel.parent), "--output-file", output,
     ]  # fmt: skip
     run_tool(
         command,

@@ -11,7 +11,7 @@ from pathlib import Path
 from flowra.exceptions import PluginError
 from flowra.pack.building.platforms import this_platform
 from flowra.pack.nodebin.reader import Nodebin
-from flowra.pack.tools import clean_environment, require_uv, run_tool
+from flowra.pack.tools import clean_environment, find_links, require_uv, run_tool
 
 __all__ = ["CleanRoom"]
 
@@ -82,19 +82,18 @@ class CleanRoom:
         here = f"{sys.version_info[0]}.{sys.version_info[1]}"
         complete = any((each.platform, each.python) == (this_platform(), here) for each in archive.manifest.bundled)
         offline = ["--offline", "--no-index"] if complete else []
-        environment = clean_environment()
-        if complete:
-            environment.pop("UV_FIND_LINKS", None)
+        folders = (wheels, own_wheel.parent)
+        links = [part for each in folders for part in ("--find-links", each)] if complete else find_links(*folders)
         run_tool(
             [
                 uv, "pip", "install", "--quiet", "--python", self._python, *offline,
-                "--find-links", wheels, "--find-links", own_wheel.parent,
+                *links,
                 pack, f"flowra=={own_wheel.name.split('-')[1]}",
             ],
             failing="the pack does not install into a fresh environment",
             where=archive.manifest.name,
             fix="mend its dependencies, and build again",
-            environment=environment,
+            environment=clean_environment(),
             cwd=self.folder,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from flowra.pack.install.environment import Change, installed_versions
-from flowra.pack.tools import find_uv, run_tool
+from flowra.pack.tools import find_links, find_uv, run_tool
 from flowra.version import VERSION
 
 __all__ = ["Request", "install", "planned_changes", "uninstall"]
@@ -125,8 +125,8 @@ def _arguments(request: Request) -> list[str | Path]:
     constraints = request.scratch / "constraints.txt"
     constraints.write_text(f"flowra=={VERSION}\n", encoding="utf-8")
     arguments: list[str | Path] = ["--constraint", constraints]
-    for folder in request.find_links:
-        arguments += ["--find-links", folder]
+    links = find_links(*request.find_links) if request.find_links and not request.offline else []
+    arguments += links or [part for folder in request.find_links for part in ("--find-links", folder)]
     if request.offline:
         arguments += ["--no-index"]
     for name in request.upgrade:
