@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _generate import api, commands, components, errors, events, fits, graphs, hooks, nodes, settings, values
+from _generate import api, commands, components, errors, events, fits, graphs, hooks, nodebin, nodes, settings, values
 
 __all__ = ["PARTS", "generate", "setup"]
 
@@ -37,6 +37,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "api-node.md": api.node,
     "api-values.md": api.values,
     "graph.schema.json": graphs.schema,
+    "nodebin-manifest.schema.json": nodebin.manifest,
+    "nodebin-node.schema.json": nodebin.node,
+    "nodebin-record.schema.json": nodebin.record,
+    "nodebin-fields.md": nodebin.fields,
     "faces.svg": graphs.faces,
 }
 

@@ -27,6 +27,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.doc_blocks import ROOT, Block, blocks_of, pages
+from fixtures.wheelhouse import make_wheelhouse
 
 SECONDS = 120
 _END_OF_COMMAND = "\x1e"
@@ -58,13 +59,13 @@ for number, line in enumerate(sys.stdin):
 class Reader:
     """Someone who follows a page: a folder, an environment, an interpreter that stays open."""
 
-    def __init__(self, folder: Path, environment: Path) -> None:
+    def __init__(self, folder: Path, environment: Path, wheelhouse: Path) -> None:
         self.folder = folder
         shutil.copytree(ROOT / "examples", folder / "examples")
         (folder / ".venv").symlink_to(environment)
         self.variables = {
             **os.environ,
-            "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(environment / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "COLUMNS": "100",
             "NO_COLOR": "1",
             # What one page leaves in the cache, and among the runs, is not there for the next.
@@ -72,6 +73,11 @@ class Reader:
             "FLOWRA_STORE": str(folder / "flowra-cache" / "store"),
             # Nothing is fetched: what a reader's pip would fetch is in the environment already.
             "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(wheelhouse),
+            "UV_NO_INDEX": "1",
+            "UV_OFFLINE": "1",
+            "UV_FIND_LINKS": str(wheelhouse),
+            "UV_CACHE_DIR": str(wheelhouse.parent / "uv-cache"),
             "PIP_NO_BUILD_ISOLATION": "0",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         }
@@ -178,12 +184,18 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a reader's pip and uv would fetch."""
+    return make_wheelhouse(tmp_path_factory.mktemp("wheels") / "house", ["hatchling"])
+
+
 @pytest.fixture
-def reader(tmp_path: Path, environment: Path) -> Iterator[Reader]:
+def reader(tmp_path: Path, environment: Path, wheelhouse: Path) -> Iterator[Reader]:
     folder = tmp_path / "flowra"
     folder.mkdir()
     installed = _installed(environment)
-    reader = Reader(folder, environment)
+    reader = Reader(folder, environment, wheelhouse)
     yield reader
     reader.close()
     for path in _installed(environment) - installed:  # by this page, for no other one

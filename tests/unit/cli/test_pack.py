@@ -80,7 +80,7 @@ class TestList:
     def test_without_packs_it_says_what_to_do(self, flowra_pack):
         result = flowra_pack("list")
         assert (result.exit_code, result.stdout) == (0, "")
-        assert "pip install flowra-image" in result.stderr
+        assert "flowra pack install flowra-image" in result.stderr
         assert json.loads(flowra_pack("list", "--json").stdout) == []
 
     def test_long_names_are_cut_to_the_width_of_a_terminal(self, site, flowra_pack):

@@ -158,3 +158,12 @@ def test_on_linux_the_users_folders_are_those_that_platformdirs_names(named, tmp
         monkeypatch.setenv("XDG_CACHE_HOME", named.replace("elsewhere", str(tmp_path / "cache")))
     assert user_folder() == user_config_path("flowra", appauthor=False)
     assert user_cache_dir() == user_cache_path("flowra", appauthor=False)
+
+
+def test_trusted_keys_are_a_list_that_a_project_cannot_give(user, project):
+    user.write_text('trusted_keys = ["ed25519:a"]\n')
+    assert load(project).trusted_keys == ("ed25519:a",)
+    assert load(project, FLOWRA_TRUSTED_KEYS="b, c").trusted_keys == ("b", "c")
+    (project / "flowra.toml").write_text('trusted_keys = ["ed25519:evil"]\n')
+    with pytest.raises(ConfigError, match="a project can't say whose signatures are trusted"):
+        load(project)

@@ -140,7 +140,11 @@ def _take_back_interrupted_install() -> None:
         return
     from flowra.pack.install.journal import recover
 
-    what = recover(wait=False)
+    try:
+        what = recover(wait=False)
+    except UsageError as error:  # who may not write the environment can still use it
+        show_error(error)
+        return
     if what is not None:
         click.echo(f"an install was interrupted, and is taken back: {what}", err=True)
 

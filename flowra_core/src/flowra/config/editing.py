@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowra.config.settings import amounts_in, settings_in, value_in_file
+from flowra.config.settings import LIST_SETTINGS, amounts_in, settings_in, value_in_file
 from flowra.exceptions import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def setting_from_text(name: str, text: str, path: Path) -> Any:
         ConfigError: There is no such setting, or it can't have the value.
     """
     value: Any = text
-    if name == "packs_disabled":
+    if name in LIST_SETTINGS:
         value = [part.strip() for part in text.split(",") if part.strip()]
     elif name == "resources":
         value = amounts_in(text, name)
