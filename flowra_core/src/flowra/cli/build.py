@@ -84,10 +84,10 @@ class _Steps:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._status is not None:
-            self._status.stop()
         if error is not None and self._step:
             self._line("✗", "red", "")
+        if self._status is not None:
+            self._status.stop()
 
     def report(self, step: str, said: str) -> None:
         """Take up a step, or what it came to; what begins with a carriage return is said in passing."""
@@ -105,7 +105,13 @@ class _Steps:
 
     def _line(self, mark: str, colour: str, said: str) -> None:
         took = f"{time.monotonic() - self._began:5.1f} s"
-        click.echo(f"{click.style(mark, fg=colour)} {self._step:<9} {click.style(took, dim=True)}  {said}", err=True)
+        if self._status is None:
+            click.echo(f"{mark} {self._step:<9} {took}  {said}", err=True)
+            return
+        from rich.text import Text
+
+        line = Text.assemble((mark, colour), f" {self._step:<9} ", (took, "dim"), f"  {said}")
+        self._status.console.print(line, soft_wrap=True)
 
 
 def _print_summary(built: Built) -> None:

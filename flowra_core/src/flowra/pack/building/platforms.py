@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PLATFORMS", "Platform", "chosen_platforms", "this_platform"]
 
 #: The oldest macOS and glibc that wheels are taken for.
-_MACOS = (12, 0)
+_MACOS = (14, 0)
 _GLIBC = range(28, 4, -1)
 _ARM = {"aarch64": "arm64"}
 
@@ -46,7 +46,7 @@ class Platform:
         """Return the wheel that pip would take there, or None."""
         from packaging.utils import parse_wheel_filename
 
-        order = {tag: number for number, tag in enumerate(self._tags())}
+        order = {tag: number for number, tag in enumerate(dict.fromkeys(self._tags()))}
         ranked = [
             (min((order[tag] for tag in parse_wheel_filename(wheel.name)[3] if tag in order), default=None), wheel)
             for wheel in wheels
@@ -57,8 +57,6 @@ class Platform:
     def _tags(self) -> list[Tag]:
         from packaging import tags
 
-        if self.name == this_platform():
-            return list(tags.sys_tags())
         system, _, machine = self.name.partition("-")
         if system == "linux":
             platforms = [f"manylinux_2_{minor}_{machine}" for minor in _GLIBC]
@@ -69,10 +67,12 @@ class Platform:
             platforms = ["win_amd64"]
         version = sys.version_info[:2]
         interpreter = f"cp{version[0]}{version[1]}"
-        return [
+        found = [
             *tags.cpython_tags(version, platforms=platforms),
             *tags.compatible_tags(version, interpreter, platforms),
         ]
+        # Wheels for this very machine come last: older ones of the same system could not use them.
+        return [*found, *tags.sys_tags()] if self.name == this_platform() else found
 
 
 def _platform(system: str, machine: str, sys_platform: str, os_name: str, title: str) -> Platform:

@@ -18,7 +18,7 @@ __all__ = ["Request", "install", "planned_changes", "uninstall"]
 
 #: A line of uv's plan: ` + numpy==2.4.6`, or ` + my-pack @ file:///…`.
 _LINE = re.compile(r" [+~] (?P<name>[A-Za-z0-9._-]+)(==(?P<version>[^\s(]+)| @ (?P<origin>\S+))")
-_FIX = "mend what is named above; `--isolated` keeps a pack's dependencies apart from those of others"
+_FIX = "mend what is named above; nothing was changed"
 
 
 @dataclass(frozen=True, slots=True)
