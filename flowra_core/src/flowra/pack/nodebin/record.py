@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,7 +30,7 @@ class Record(BaseModel):
     model_config = _STRICT
 
     format: Literal["nodebin-record/1"] = "nodebin-record/1"
-    files: Annotated[Mapping[str, FileRecord], Field(description="By name, sorted")]
+    files: Annotated[dict[str, FileRecord], Field(description="By name, sorted")]
 
     def to_bytes(self) -> bytes:
         """Return the document."""

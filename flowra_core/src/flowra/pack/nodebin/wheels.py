@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import stat
 import zipfile
 from email.parser import HeaderParser
@@ -35,7 +36,15 @@ def check_wheel(file: IO[bytes], entry: Entry, own: tuple[str, str, str] | None,
         with zipfile.ZipFile(cast("IO[bytes]", _Window(file, entry.start, entry.size))) as wheel:
             _check_members(entry.name, wheel.infolist(), limits)
             _check_metadata(entry.name, wheel, own)
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        configparser.Error,
+    ) as error:
         if isinstance(error, MalformedZipError):
             raise
         raise MalformedZipError(f"{entry.name!r} is no wheel: {error}") from None
@@ -83,10 +92,10 @@ def _check_metadata(name: str, wheel: zipfile.ZipFile, own: tuple[str, str, str]
 
 
 def _packs(entry_points: str) -> set[str]:
-    from importlib.metadata import EntryPoint, EntryPoints
-
-    found = EntryPoints(cast("list[EntryPoint]", EntryPoints._from_text(entry_points)))  # type: ignore[attr-defined]  # noqa: SLF001
-    return {point.name for point in found.select(group="flowra")}
+    parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
+    parser.optionxform = str  # type: ignore[method-assign,assignment]
+    parser.read_string(entry_points)
+    return set(parser["flowra"]) if parser.has_section("flowra") else set()
 
 
 class _Window:
