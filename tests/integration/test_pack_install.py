@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from fixtures.nodebin_factory import (
     write_wheel,
 )
 from fixtures.pack_tree import EXAMPLE, make_tree
+from fixtures.small_disk import mounted_disk
 from fixtures.wheelhouse import Place, make_wheelhouse
 
 from flowra.pack.nodebin.signature import new_key, signer
@@ -89,12 +91,9 @@ def test_a_folder_and_a_name_are_installed_too(place, wheelhouse):
 
 def test_a_git_repository_is_installed(place):
     tree = make_tree(place.folder / "tree", factor=7)
-    for arguments in (
-        ["init", "-q"],
-        ["add", "-A"],
-        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"],
-    ):
-        os.spawnvp(os.P_WAIT, "git", ["git", "-C", str(tree), *arguments])
+    git = ["git", "-C", str(tree), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *arguments], check=True)
     succeeded(place, "pack", "install", f"git+file://{tree}", "--yes")
     assert answer(place) == 28.0
 
@@ -129,6 +128,29 @@ def test_what_cannot_be_installed_is_refused_and_nothing_changes(place):
         assert place.installed() == before
     done = place.flowra("pack", "verify", "tampered.nodebin")
     assert (done.returncode, "tampered" in done.stdout) == (3, True)
+
+
+def test_a_full_disk_on_the_way_changes_nothing(place):
+    noise = os.urandom(20_000).hex()
+    file = write_nodebin_file(place.folder / "one.nodebin", modules={"noise": f"x = {noise!r}\n"})
+    before = place.installed()
+    with mounted_disk(place.folder / "disk", size="16k") as disk:
+        done = place.flowra("pack", "install", file, "--yes", TMPDIR=str(disk))
+        assert done.returncode in (2, 3), done.stderr
+        assert "the disk is full" in done.stderr or "No space left" in done.stderr
+        assert sorted(disk.iterdir()) == []
+    assert place.installed() == before
+
+
+def test_an_environment_that_is_read_only_is_said_before_anything_else(tmp_path, wheelhouse):
+    with mounted_disk(tmp_path / "disk", size="200m") as disk:
+        place = Place(disk, wheelhouse).fresh()
+        file = write_nodebin_file(place.folder / "one.nodebin")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        done = place.flowra("pack", "install", file, "--yes")
+        assert done.returncode == 2
+        assert "this environment can't be written" in done.stderr
+        assert "-m venv" in done.stderr
 
 
 def test_nobody_is_asked_where_nobody_is_there(place):

@@ -65,20 +65,34 @@ def uninstall(names: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool) -
     from flowra.pack.install.change import chosen_packs, plan_uninstall
     from flowra.plugin.manager import default_manager
 
-    _take_back_interrupted()
-    plan = plan_uninstall(chosen_packs(default_manager().packs, names))
-    return _go_on(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+    with _in_words():
+        _take_back_interrupted()
+        plan = plan_uninstall(chosen_packs(default_manager().packs, names))
+        return _go_on(plan, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
 def _install(names: Sequence[str], *, yes: bool, dry_run: bool, as_json: bool, newest: bool) -> int:
     from flowra.config import load_settings
     from flowra.pack.install.change import plan_install
 
-    _take_back_interrupted()
-    with tempfile.TemporaryDirectory(prefix="flowra-install-") as scratch:
+    with _in_words(), tempfile.TemporaryDirectory(prefix="flowra-install-") as scratch:
+        _take_back_interrupted()
         with _working("looking at what would change"):
             plan = plan_install(names, Path(scratch).resolve(), load_settings().trusted_keys, upgrade=newest)
         return _go_on(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say in words what the system says of a disk: by then, whatever was begun has been taken back."""
+    from flowra.pack.tools import disk_error
+
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise disk_error(error, Path(tempfile.gettempdir())) from error
 
 
 def _take_back_interrupted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from flowra.exceptions import PluginError, UsageError
 
-__all__ = ["clean_environment", "find_links", "find_uv", "require_uv", "run_tool", "said_by"]
+__all__ = ["clean_environment", "disk_error", "find_links", "find_uv", "require_uv", "run_tool", "said_by"]
 
 #: What a developer's shell may say that would change what a fresh environment does.
 _LEFT_OUT = ("PYTHON", "COVERAGE", "FLOWRA_", "VIRTUAL_ENV", "CONDA_")
@@ -112,3 +113,19 @@ def said_by(done: subprocess.CompletedProcess[str]) -> str:
     starts = [number for number, line in enumerate(lines) if re.match(r"\s*(error|×|ERROR)\b", line)]
     told = lines[starts[0] :] if starts else lines[-4:]
     return "\n".join(told) or f"exit code {done.returncode}"
+
+
+def disk_error(error: OSError, folder: Path) -> UsageError:
+    """Return in words what the system said of a file; a full disk is named as one.
+
+    Args:
+        error: What the system said.
+        folder: Where it happened, if the error does not say.
+    """
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return UsageError(
+        "the disk is full" if full else "a file can't be read or written",
+        where=str(error.filename or folder),
+        why=error.strerror or str(error),
+        fix="make room; TMPDIR says where what passes through is kept" if full else None,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowra.exceptions import FlowraError, PluginError, UsageError
+from flowra.exceptions import PluginError, UsageError
 from flowra.pack.building.bundle import fetch_wheels
 from flowra.pack.building.description import PackTable, described, node_files, read_pack_table
 from flowra.pack.building.lock import lock_text, resolve, with_bundled
@@ -27,7 +26,7 @@ from flowra.pack.nodebin.reader import Nodebin, read_nodebin
 from flowra.pack.nodebin.signature import signer
 from flowra.pack.nodebin.writer import FIXED_DATE, write_nodebin
 from flowra.pack.project import PackProject
-from flowra.pack.tools import clean_environment, require_uv, run_tool, said_by
+from flowra.pack.tools import clean_environment, disk_error, require_uv, run_tool, said_by
 from flowra.plugin.manifest import MANIFEST_NAME, read_manifest
 
 __all__ = ["STEPS", "Built", "build_pack"]
@@ -254,7 +253,7 @@ def _publish(files: list[Path], out: Path) -> None:
         for folder in made:
             if folder.is_dir():
                 folder.rmdir()
-        raise _disk_error(error, out) from error
+        raise disk_error(error, out) from error
 
 
 @contextmanager
@@ -264,14 +263,4 @@ def _scratch_folder() -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="flowra-build-") as folder:
             yield Path(folder).resolve()
     except OSError as error:
-        raise _disk_error(error, Path(tempfile.gettempdir())) from error
-
-
-def _disk_error(error: OSError, folder: Path) -> FlowraError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return UsageError(
-        "the disk is full" if full else "a file can't be read or written",
-        where=str(error.filename or folder),
-        why=error.strerror or str(error),
-        fix="make room, or set TMPDIR or --out to another disk" if full else None,
-    )
+        raise disk_error(error, Path(tempfile.gettempdir())) from error
