@@ -12,6 +12,7 @@ FlowraError
 │   ├── NodeFailedError          a node failed: node, pack, frame, inputs
 │   └── NodeCrashedError         a node's own process ended: signal or exit code
 │       └── NodeMemoryError      … or it needs more memory than it states
+├── ClusterError                 a cluster can't be reached, run the graph, or is lost    exit 4
 ├── StoreError                   a store can't be opened, read or written              exit 4
 └── RunCancelledError            the run was interrupted                               exit 130
 ```
@@ -309,6 +310,16 @@ class NodeCrashedError(RunError):
 
 class NodeMemoryError(NodeCrashedError, MemoryError):
     """A node in a process of its own needs more memory than it states in `resources`. `retries` may name it."""
+
+
+class NodeLostError(NodeFailedError):
+    """A node whose worker was lost, and that is not run again: it has effects, or each worker that ran it was lost."""
+
+
+class ClusterError(FlowraError):
+    """A cluster that can't be reached, can't run the graph, or is lost."""
+
+    exit_code = 4
 
 
 class StoreError(FlowraError):

@@ -45,6 +45,9 @@ class Reporter(RunServices, Protocol):
     def cached(self, node: str, type_id: str) -> None:
         """Report that the result of an earlier run stands in for running a node."""
 
+    def shown(self, node: str, title: str, summary: str, png: bytes | None) -> None:
+        """Report a value to look at that was described where the node runs."""
+
     def retried(self, node: str, attempt: int, seconds: float, error: NodeFailedError) -> None:
         """Report that a node failed and is tried again after so many seconds, for the `attempt`-th time."""
 

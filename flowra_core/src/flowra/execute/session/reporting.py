@@ -128,7 +128,11 @@ class EventReporter:
                 png = handler_for(value_type.handled_as).thumbnail(value, PREVIEW_SIZE)
             except Exception as error:  # noqa: BLE001  a preview that can't be made is no reason for a node to fail
                 self.log(node, f"no preview of {title or 'the value'}: {type(error).__name__}: {error}", "warning")
-        self.emit(events.Preview, node, str(title), summarize(value, value_type), png)
+        self.shown(node, str(title), summarize(value, value_type), png)
+
+    def shown(self, node: str, title: str, summary: str, png: bytes | None) -> None:
+        """Report a value to look at that was described where the node runs."""
+        self.emit(events.Preview, node, title, summary, png)
 
     def cancelled(self) -> bool:
         """Tell whether the run was cancelled."""

@@ -15,7 +15,7 @@ from flowra.execute.session.events import Event, NodeEvent
 from flowra.plugin import PluginManager, use_manager
 from flowra.testing.semantics.ledger import Ledger
 
-__all__ = ["GraphSemantics", "needs_cache", "needs_threads"]
+__all__ = ["GraphSemantics", "needs_cache", "needs_one_process", "needs_threads"]
 
 
 def needs_cache(test: Any) -> Any:
@@ -30,12 +30,19 @@ def needs_threads(test: Any) -> Any:
     return test
 
 
+def needs_one_process(test: Any) -> Any:
+    """Mark a test that looks at values in memory; skipped for an executor that runs nodes in other processes."""
+    test.needs_one_process = True
+    return test
+
+
 class GraphSemantics:
     """Base of the tests.
 
     Attributes:
         cache: Whether the session keeps results.
         parallel: Whether the executor runs at least four ordinary nodes at the same time.
+        processes: In how many processes nodes run; 0 for the test's own.
         folder: A folder for the test.
         ledger: Where nodes write that they run.
         session: The session.
@@ -44,6 +51,7 @@ class GraphSemantics:
 
     cache: ClassVar[bool] = True
     parallel: ClassVar[bool] = True
+    processes: ClassVar[int] = 0
 
     folder: Path
     ledger: Ledger
@@ -62,6 +70,8 @@ class GraphSemantics:
             pytest.skip("about results that are kept")
         if not self.parallel and getattr(request.function, "needs_threads", False):
             pytest.skip("about nodes that run at the same time")
+        if self.processes and getattr(request.function, "needs_one_process", False):
+            pytest.skip("about values in the memory of this process")
         monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
         monkeypatch.setenv("FLOWRA_OUTPUT_DIR", str(tmp_path / "output"))
         self.folder, self.ledger, self.events = tmp_path, Ledger(tmp_path / "ledger"), []

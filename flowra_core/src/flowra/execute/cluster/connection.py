@@ -1,0 +1,199 @@
+"""The connection to a cluster: all that is asked of `distributed` by the driver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future as ConcurrentFuture
+from typing import TYPE_CHECKING, Any
+
+from flowra.exceptions import ClusterError, PluginError
+from flowra.execute.cluster import worker
+from flowra.execute.cluster.members import Member, describe_process, member_of
+
+if TYPE_CHECKING:
+    from distributed.client import Client
+    from distributed.security import Security
+
+__all__ = ["Connection", "check_installed"]
+
+#: Seconds that a scheduler has to answer in, before it counts as gone.
+_PATIENCE = 10.0
+
+
+def check_installed() -> None:
+    """Raise PluginError unless `distributed` is there, with the command that installs it."""
+    try:
+        import dask.config
+
+        # What there is to say about a cluster is said by Flowra.
+        dask.config.set({"logging.distributed": "critical"})
+        import distributed  # noqa: F401
+    except ImportError as error:
+        raise PluginError(
+            "running on a cluster needs the package distributed",
+            why=str(error),
+            fix="pip install 'flowra[cluster]'",
+        ) from error
+
+
+class Connection:
+    """A client of one scheduler, and the workers that it has.
+
+    Args:
+        address: The scheduler's address, `tcp://HOST:PORT` or `tls://HOST:PORT`.
+        security: The certificates; None for a connection without them.
+
+    Attributes:
+        members: The workers that are there and can be used.
+
+    Raises:
+        ClusterError: Nobody answers at the address.
+    """
+
+    def __init__(self, address: str, security: Security | None = None) -> None:
+        check_installed()
+        import dask.config
+        from distributed.client import Client
+
+        self.address = address
+        self.members: list[Member] = []
+        self._resources: list[str] = []
+        self._known: dict[str, Member | None] = {}
+        self._failures = 0
+        try:
+            # What is said about the cluster is said here, and not by the library's own log.
+            with dask.config.set({"distributed.client.heartbeat": "2s"}):
+                self._client: Client = Client(address, security=security, timeout=_PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise ClusterError(
+                "no cluster answers",
+                where=address,
+                why=f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,
+                fix="see that the scheduler runs there and, for tls://, that the certificates are the cluster's",
+            ) from error
+
+    def meet(self, resources: list[str]) -> list[str]:
+        """Ask every worker what it has, and return what is wrong with those that can't be used, in words.
+
+        Args:
+            resources: The names of the resources that nodes of the run ask for.
+
+        Raises:
+            ClusterError: The scheduler does not answer.
+        """
+        if set(resources) - set(self._resources):
+            self._known = {}
+            self._resources = sorted({*resources, *self._resources})
+        busy = {member.address: member.busy for member in self.members}
+        workers = self._workers()
+        new = [address for address in workers if address not in self._known]
+        unusable = self._describe(new, workers)
+        self.members = [member for address in workers if (member := self._known.get(address)) is not None]
+        for member in self.members:
+            member.busy = busy.get(member.address, 0)
+        return unusable
+
+    def refresh(self) -> list[Member]:
+        """Look who is there, and return those that are no longer.
+
+        Raises:
+            ClusterError: The scheduler does not answer any more.
+        """
+        before = list(self.members)
+        try:
+            self.meet([])
+        except ClusterError:
+            self._failures += 1
+            if self._failures < 3 and self._client.status in ("running", "connecting"):
+                return []
+            raise
+        self._failures = 0
+        return [member for member in before if member not in self.members]
+
+    def submit(self, data: bytes, key: str, address: str) -> Any:
+        """Have a worker run a batch."""
+        return self._client.submit(
+            worker.run_batch, data, key=key, workers=[address], allow_other_workers=False, pure=False, retries=0
+        )
+
+    def when_done(self, future: Any, done: Callable[[ConcurrentFuture[bytes]], None]) -> None:
+        """Fetch what a batch gave, and hand it over on another thread."""
+
+        async def fetch() -> bytes:
+            found: bytes = await self._client.gather(future, direct=True, asynchronous=True)
+            future.release()
+            return found
+
+        asyncio.run_coroutine_threadsafe(fetch(), self._client.loop.asyncio_loop).add_done_callback(done)
+
+    def cancel(self, futures: list[Any]) -> None:
+        """Have the scheduler forget batches."""
+        if self._client.status == "running":
+            self._client.cancel([future for future in futures if future is not None], asynchronous=True)
+
+    def tell(self, what: str, *arguments: Any) -> None:
+        """Call a function of `flowra.execute.cluster.worker` on every worker, without waiting for it."""
+        if self._client.status == "running" and self.members:
+            self._client.run(
+                getattr(worker, what),
+                *arguments,
+                workers=[member.address for member in self.members],
+                wait=False,
+                on_error="ignore",
+            )
+
+    def ask(self, what: str, *arguments: Any) -> None:
+        """Call a function of `flowra.execute.cluster.worker` on every worker, and wait until it has run."""
+        if self._client.status == "running" and self.members:
+            addresses = [member.address for member in self.members]
+            self._client.run(getattr(worker, what), *arguments, workers=addresses, on_error="ignore")
+
+    def subscribe(self, topic: str, hear: Callable[[dict[str, Any]], None]) -> None:
+        """Hear what workers say under a topic."""
+        self._client.subscribe_topic(topic, lambda event: hear(event[1]))
+
+    def unsubscribe(self, topic: str) -> None:
+        """Hear no more."""
+        if self._client.status == "running":
+            self._client.unsubscribe_topic(topic)
+
+    def close(self) -> None:
+        """Close the connection; the cluster goes on."""
+        self._client.close(timeout=2)
+
+    def _workers(self) -> dict[str, dict[str, Any]]:
+        try:
+            info = self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=_PATIENCE)
+        except (OSError, TimeoutError, AttributeError, RuntimeError, asyncio.CancelledError) as error:
+            raise ClusterError(
+                "the cluster's scheduler is gone",
+                where=self.address,
+                why=f"{type(error).__name__}: {error}",
+                fix="start it again, and go on from what is done: flowra run --resume last",
+            ) from error
+        found: dict[str, dict[str, Any]] = info["workers"]
+        return found
+
+    def _describe(self, addresses: list[str], workers: dict[str, dict[str, Any]]) -> list[str]:
+        """Ask workers what they have. First a question that any Python can answer: is Flowra there at all?"""
+        if not addresses:
+            return []
+        from importlib.metadata import version
+
+        unusable = []
+        found = self._client.run(version, "flowra", workers=addresses, on_error="return")
+        able = [address for address, answer in found.items() if isinstance(answer, str)]
+        for address in addresses:
+            if address not in able:
+                self._known[address] = None
+                unusable.append(f"worker {workers[address].get('name', address)} has no Flowra, and gets nothing")
+        if able:
+            said = self._client.run(describe_process, self._resources, workers=able, on_error="return")
+            for address, about in said.items():
+                if isinstance(about, dict):
+                    self._known[address] = member_of(address, about, workers[address])
+                else:
+                    self._known[address] = None
+                    unusable.append(f"worker {workers[address].get('name', address)} can't be used: {about}")
+        return unusable

@@ -1,0 +1,149 @@
+"""`ClusterExecutor`: runs plans on a `dask.distributed` cluster."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flowra.exceptions import ClusterError
+from flowra.execute.awaiter import Awaiter
+from flowra.execute.cache import ResultCache
+from flowra.execute.cluster.connection import Connection
+from flowra.execute.cluster.dispatcher import Dispatcher
+from flowra.execute.cluster.batches import unreachable
+from flowra.execute.cluster.members import ClusterOffer, check_members
+from flowra.execute.cluster.runner import ClusterRunner
+from flowra.execute.executor import Executor, Job, Outcome
+from flowra.execute.instances import InstancePool
+from flowra.execute.local import MEMORY
+from flowra.execute.policy import CachePolicy
+from flowra.execute.resources import Ledger, check_needs
+from flowra.execute.scheduler.scheduler import Scheduler
+from flowra.storage.address import open_store
+
+__all__ = ["ClusterExecutor"]
+
+#: Threads of the driver: they only wait, for workers that say which lazy inputs a node needs.
+_THREADS = 8
+
+
+class ClusterExecutor(Executor):
+    """Runs plans on the workers of a cluster.
+
+    The workers have to reach the store by the same address as the driver: a folder that all of them see, or a bucket.
+    Values go through it from worker to worker.
+
+    Args:
+        connect: Connects to the cluster; called with the first run.
+        closed: Called when the executor is closed, to end a cluster of its own.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], closed: Callable[[], None] = lambda: None) -> None:
+        self._connect = connect
+        self._closed = closed
+        self._connection: Connection | None = None
+        self._session = uuid.uuid4().hex
+        self._pool = InstancePool()
+        self._awaiter = Awaiter()
+
+    def execute(self, job: Job) -> Outcome:
+        """Run a plan and return what came of it.
+
+        Raises:
+            ClusterError: The cluster does not answer, or can't run the plan; or its scheduler is lost.
+            GraphInvalidError: Nodes need what no machine of it has; carries all of them.
+        """
+        if self._connection is None:
+            self._connection = self._connect()
+        connection = self._connection
+        plan = job.plan.logical
+        _check_importable(job)
+        resources = {name for node in plan.nodes.values() for name in node.description.traits.resources}
+        for warning in connection.meet(sorted(resources)):
+            job.reporter.log("", warning, "warning")
+        if not connection.members:
+            raise ClusterError(
+                "the cluster has no worker that can be used",
+                where=connection.address,
+                fix="start workers, with Flowra and the packs installed: flowra cluster start",
+            )
+        for warning in check_members(connection.members, plan, job.catalog.manager):
+            job.reporter.log("", warning, "warning")
+        offer = ClusterOffer(connection.members)
+        check_needs(job.plan, offer)
+        spool = Path(tempfile.mkdtemp(prefix="flowra-values-")) if job.cache is None else None
+        values = job.cache if job.cache is not None else _uncached(job, spool)
+        try:
+            return self._run(job, values, connection, offer)
+        finally:
+            if spool is not None:
+                values.store.close()
+                shutil.rmtree(spool, ignore_errors=True)
+
+    def close(self) -> None:
+        """Close the warm instances on the workers, and the connection."""
+        if self._connection is not None:
+            self._connection.ask("end_session", self._session)
+            self._connection.close()
+            self._connection = None
+        self._closed()
+        self._awaiter.close()
+        self._pool.close()
+
+    def _run(self, job: Job, values: ResultCache, connection: Connection, offer: ClusterOffer) -> Outcome:
+        dispatcher = Dispatcher(
+            job,
+            connection,
+            self._header(job, values),
+            lambda state, reply: runner.keep_ahead(state, reply),
+            lambda node, text: runner.warn(node, text),
+        )
+        runner = ClusterRunner(job, values, dispatcher, self._pool, self._awaiter)
+        try:
+            return Scheduler(job, runner, Ledger(offer), threads=_THREADS, memory=MEMORY).run()
+        finally:
+            dispatcher.close()
+
+    def _header(self, job: Job, values: ResultCache) -> dict[str, Any]:
+        cache = job.cache
+        policy = None
+        if cache is not None:
+            policy = [sorted(cache.policy.off), sorted(cache.policy.refresh), cache.policy.everything_off]
+        return {
+            "id": job.run_id,
+            "session": self._session,
+            "output_dir": str(job.output_dir),
+            "store": values.store.location,
+            "policy": policy,
+            "observed": job.reporter.observed,
+        }
+
+
+def _uncached(job: Job, folder: Path | None) -> ResultCache:
+    """Return what hands values from worker to worker where nothing is kept."""
+    from flowra.dag.key import Keyer
+
+    assert folder is not None
+    store = open_store(folder)
+    return ResultCache(
+        store=store,
+        keyer=Keyer(job.catalog, file_digest=store.file_digest),
+        policy=CachePolicy(everything_off=True),
+        warn=lambda node, reason: job.reporter.log(node, reason, "warning"),
+    )
+
+
+def _check_importable(job: Job) -> None:
+    """Raise ClusterError for a node class that no worker can import."""
+    for node in job.plan.logical.nodes.values():
+        if node.id not in job.plan.known and (reason := unreachable(node)):
+            raise ClusterError(
+                f"no worker can import the class of node {node.id}",
+                where=node.type,
+                why=reason,
+                fix="put it into a module that the workers have too, or into a pack",
+            )

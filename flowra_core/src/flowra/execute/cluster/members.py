@@ -1,0 +1,142 @@
+"""The workers of a cluster as the driver sees them: what they have, what they offer, what they are busy with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowra.dag.plan.logical import LogicalPlan, PlannedNode
+from flowra.exceptions import ClusterError
+from flowra.execute.resources import Offer
+from flowra.plugin.manager import PluginManager, default_manager
+from flowra.version import VERSION
+
+__all__ = ["ClusterOffer", "Member", "check_members", "describe_process", "member_of"]
+
+
+def describe_process(resources: list[str]) -> dict[str, Any]:
+    """Return what a worker has: run there, before a run.
+
+    Args:
+        resources: The names of the resources that nodes of the run ask for.
+    """
+    import platform
+    import socket
+
+    packs = {pack.id: pack.version for pack in default_manager().packs if pack.status == "ok"}
+    return {
+        "flowra": VERSION,
+        "python": platform.python_version(),
+        "host": socket.gethostname(),
+        "packs": packs,
+        "offer": Offer().amounts(resources),
+    }
+
+
+@dataclass(eq=False)
+class Member:
+    """A worker.
+
+    Attributes:
+        address: Its address.
+        name: What people call it.
+        host: The machine that it runs on.
+        threads: How many batches it works at, at most.
+        packs: The versions of its packs by id.
+        offer: What its machine has, of what the nodes of the run ask for.
+        busy: How many batches it has.
+    """
+
+    address: str
+    name: str
+    host: str
+    threads: int
+    packs: dict[str, str]
+    offer: dict[str, float]
+    flowra: str = VERSION
+    python: str = ""
+    busy: int = 0
+
+    def has_pack_of(self, node: PlannedNode) -> bool:
+        """Tell whether it has the pack of a node; classes that no pack contributes are imported by their module."""
+        pack_id = node.type.partition("/")[0]
+        return pack_id == "local" or pack_id in self.packs
+
+    def lacks(self, needs: Mapping[str, float]) -> list[str]:
+        """Return what its machine has not enough of, in words."""
+        return Offer(self.offer).lacking(needs)
+
+
+def member_of(address: str, about: dict[str, Any], worker: dict[str, Any]) -> Member:
+    """Make a member of what a worker says of itself, and the scheduler of it."""
+    return Member(
+        address=address,
+        name=str(worker.get("name") or address),
+        host=about["host"],
+        threads=int(worker.get("nthreads", 1)),
+        packs=dict(about["packs"]),
+        offer=dict(about["offer"]),
+        flowra=about["flowra"],
+        python=about["python"],
+    )
+
+
+def check_members(members: list[Member], plan: LogicalPlan, manager: PluginManager) -> list[str]:
+    """Compare what workers have with what a plan needs, and return what people are to be told.
+
+    Raises:
+        ClusterError: A worker has another version of Flowra or of a pack, or no worker has a pack.
+    """
+    for member in members:
+        if member.flowra != VERSION:
+            raise ClusterError(
+                f"worker {member.name} has another version of Flowra",
+                where=member.address,
+                why=f"it has {member.flowra}, and here is {VERSION}",
+                fix=f"install the same there: pip install flowra=={VERSION}",
+            )
+    needed = {node.type.partition("/")[0] for node in plan.nodes.values()} - {"local"}
+    warnings = []
+    for pack in manager.packs:
+        if pack.id not in needed:
+            continue
+        for member in members:
+            found = member.packs.get(pack.id)
+            if found is not None and found != pack.version:
+                raise ClusterError(
+                    f"worker {member.name} has another version of the pack {pack.id}",
+                    where=member.address,
+                    why=f"it has {pack.id} {found}, and here is {pack.id} {pack.version}",
+                    fix=f"install the same there: pip install {pack.distribution}=={pack.version}",
+                )
+        without = [member.name for member in members if pack.id not in member.packs]
+        if len(without) == len(members):
+            raise ClusterError(
+                f"no worker has the pack {pack.id}",
+                why=f"{', '.join(without[:5])} lack it",
+                fix=f"install it there: pip install {pack.distribution}=={pack.version}",
+            )
+        if without:
+            warnings.append(f"worker {', '.join(without)} lacks the pack {pack.id} and gets none of its nodes")
+    return warnings
+
+
+class ClusterOffer(Offer):
+    """What the machines of a cluster offer: all together, and to one node at most what one of them has.
+
+    Args:
+        members: The workers.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        super().__init__({})
+        self._members = members
+
+    def amount(self, name: str) -> float:
+        """Return how much of a resource all machines have together."""
+        return sum({member.host: member.offer.get(name, 0.0) for member in self._members}.values())
+
+    def lacking(self, needs: Mapping[str, float]) -> list[str]:
+        """Return what no machine has enough of, as the machine that comes closest has it."""
+        return min((member.lacks(needs) for member in self._members), key=len, default=[])

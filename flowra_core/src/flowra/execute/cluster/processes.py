@@ -1,0 +1,143 @@
+"""A cluster of processes on this machine, which ends with the process that started it, whatever ends that."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from flowra.exceptions import ClusterError
+from flowra.execute.cluster.connection import Connection, check_installed
+
+__all__ = ["ProcessCluster"]
+
+#: Seconds that a process has to start in.
+_START = 60.0
+
+
+class ProcessCluster:
+    """A scheduler and workers in processes of their own, on the loopback interface, with TLS.
+
+    Each process ends when the pipe from this one closes: also where this one is killed. A worker that is lost is
+    started again.
+
+    Args:
+        workers: How many workers; one for each processor that may be used if None.
+        threads: Batches that a worker runs at the same time.
+        dashboard: Whether dask's dashboard is served, on a free port of the loopback interface.
+    """
+
+    def __init__(self, workers: int | None = None, *, threads: int = 1, dashboard: bool = False) -> None:
+        check_installed()
+        from distributed.security import Security
+
+        self._count = workers if workers is not None else _processors()
+        self._threads = threads
+        self._security = Security.temporary()
+        self._folder = tempfile.TemporaryDirectory(prefix="flowra-cluster-", ignore_cleanup_errors=True)
+        self._closed = threading.Event()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        try:
+            self._scheduler = self._start({"role": "scheduler", "dashboard": dashboard})
+            self.address = self._said(self._scheduler)["address"]
+            self._workers = [self._start_worker(number) for number in range(self._count)]
+            for process in self._workers:
+                self._said(process)
+        except BaseException:
+            self.close()
+            raise
+        threading.Thread(target=self._supervise, name="flowra-cluster", daemon=True).start()
+
+    def connect(self) -> Connection:
+        """Return a new connection to it."""
+        return Connection(self.address, self._security)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the workers."""
+        return [process.pid for process in self._workers]
+
+    @property
+    def scheduler_pid(self) -> int:
+        """The process id of the scheduler."""
+        return self._scheduler.pid
+
+    def close(self) -> None:
+        """End every process."""
+        self._closed.set()
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+        self._folder.cleanup()
+
+    def _start_worker(self, number: int) -> subprocess.Popen[bytes]:
+        about = {"role": "worker", "scheduler": self.address, "name": f"{number + 1}", "threads": self._threads}
+        return self._start(about)
+
+    def _start(self, about: dict[str, Any]) -> subprocess.Popen[bytes]:
+        whole = {**about, "path": sys.path, "folder": self._folder.name, "security": _as_data(self._security)}
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [sys.executable, "-m", "flowra.execute.cluster.member"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            # Ctrl-C is for the driver, which lets nodes end.
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_python_path())},
+        )
+        self._processes.append(process)
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(whole).encode() + b"\n")
+        process.stdin.flush()
+        return process
+
+    def _said(self, process: subprocess.Popen[bytes]) -> dict[str, Any]:
+        """Return what a process says of itself when it is ready."""
+        assert process.stdout is not None
+        timer = threading.Timer(_START, process.kill)
+        timer.start()
+        line = process.stdout.readline()
+        timer.cancel()
+        if not line:
+            raise ClusterError(
+                "a process of the cluster did not start",
+                why=f"it ended with code {process.wait()}; what it said stands above",
+            )
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+    def _supervise(self) -> None:
+        while not self._closed.wait(0.1):
+            for number, process in enumerate(self._workers):
+                if process.poll() is not None and not self._closed.is_set():
+                    self._workers[number] = self._start_worker(number)
+                    time.sleep(0.1)
+
+
+def _processors() -> int:
+    from flowra.execute.resources.limits import usable_cores
+
+    return max(1, int(usable_cores()))
+
+
+def _python_path() -> list[str]:
+    """Return where a child finds Flowra, also where this process was told by `sys.path` alone."""
+    own = str(Path(__file__).parents[3])
+    return [own, *filter(None, [os.environ.get("PYTHONPATH", "")])]
+
+
+def _as_data(security: Any) -> dict[str, str]:
+    return {
+        name: value
+        for name in security.__slots__
+        if isinstance(value := getattr(security, name), str) and name.startswith("tls_")
+    }

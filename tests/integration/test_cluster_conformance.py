@@ -1,0 +1,28 @@
+"""The cluster executor keeps every promise of graphs, on real processes."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowra.execute.cluster.executor import ClusterExecutor
+from flowra.execute.cluster.processes import ProcessCluster
+from flowra.testing.executor_suite import ExecutorSuite
+
+
+@pytest.fixture(scope="module", autouse=True)
+def processes():
+    TestOnProcesses.cluster = ProcessCluster(2, threads=4)
+    yield
+    TestOnProcesses.cluster.close()
+
+
+class TestOnProcesses(ExecutorSuite):
+    processes = 2
+    cluster: ProcessCluster
+
+    def make_executor(self):
+        return ClusterExecutor(TestOnProcesses.cluster.connect)
+
+
+class TestOnProcessesWithoutCache(TestOnProcesses):
+    cache = False
