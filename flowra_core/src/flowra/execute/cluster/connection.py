@@ -82,16 +82,13 @@ class Connection:
         Raises:
             ClusterError: The scheduler does not answer.
         """
-        if set(resources) - set(self._resources):
-            self._known = {}
-            self._resources = sorted({*resources, *self._resources})
-        busy = {member.address: member.busy for member in self.members}
         workers = self._workers()
-        new = [address for address in workers if address not in self._known]
-        unusable = self._describe(new, workers)
+        asked = list(workers)
+        if set(resources) <= set(self._resources):
+            asked = [address for address in workers if address not in self._known]
+        self._resources = sorted({*resources, *self._resources})
+        unusable = self._describe(asked, workers)
         self.members = [member for address in workers if (member := self._known.get(address)) is not None]
-        for member in self.members:
-            member.busy = busy.get(member.address, 0)
         return unusable
 
     def refresh(self) -> list[Member]:
@@ -191,7 +188,10 @@ class Connection:
         if able:
             said = self._client.run(describe_process, self._resources, workers=able, on_error="return")
             for address, about in said.items():
-                if isinstance(about, dict):
+                known = self._known.get(address)
+                if isinstance(about, dict) and known is not None:
+                    known.offer = dict(about["offer"])  # the same one: other runs keep count of what it is busy with
+                elif isinstance(about, dict):
                     self._known[address] = member_of(address, about, workers[address])
                 else:
                     self._known[address] = None
