@@ -134,7 +134,16 @@ class Batch:
             exported = bool(call.item) or call.state.keep or call.state.takers > takers.get(call.state, 0)
             literals, inputs = _inputs_to_wire(call)
             calls.append(
-                [number(call.node), call.state.name, call.item, call.attempt, call.state.depth, literals, inputs, exported]
+                [
+                    number(call.node),
+                    call.state.name,
+                    call.item,
+                    call.attempt,
+                    call.state.depth,
+                    literals,
+                    inputs,
+                    exported,
+                ]
             )
         for state in self.ahead:
             assert state.node is not None
@@ -221,5 +230,3 @@ def _ahead_to_wire(binding: Any, scope: Scope, places: Mapping[NodeState, int]) 
     if type(binding) is tuple:
         return ["many", [_ahead_to_wire(item, scope, places) for item in binding]]
     return value_to_wire(binding.value)
-
-

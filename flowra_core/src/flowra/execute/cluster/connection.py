@@ -5,30 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future as ConcurrentFuture
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
 from flowra.exceptions import ClusterError, PluginError
 from flowra.execute.cluster import worker
 from flowra.execute.cluster.members import Member, describe_process, member_of
 
-if TYPE_CHECKING:
-    from distributed.client import Client
-    from distributed.security import Security
-
-__all__ = ["Connection", "check_installed"]
+__all__ = ["Connection", "distributed_library"]
 
 #: Seconds that a scheduler has to answer in, before it counts as gone.
 _PATIENCE = 10.0
 
 
-def check_installed() -> None:
-    """Raise PluginError unless `distributed` is there, with the command that installs it."""
+def distributed_library() -> Any:
+    """Return the package `distributed`; raises PluginError with the command that installs it where it is missing."""
     try:
         import dask.config
 
         # What there is to say about a cluster is said by Flowra.
         dask.config.set({"logging.distributed": "critical"})
-        import distributed  # noqa: F401
+        return import_module("distributed")
     except ImportError as error:
         raise PluginError(
             "running on a cluster needs the package distributed",
@@ -51,20 +48,15 @@ class Connection:
         ClusterError: Nobody answers at the address.
     """
 
-    def __init__(self, address: str, security: Security | None = None) -> None:
-        check_installed()
-        import dask.config
-        from distributed.client import Client
-
+    def __init__(self, address: str, security: Any = None) -> None:
+        distributed = distributed_library()
         self.address = address
         self.members: list[Member] = []
         self._resources: list[str] = []
         self._known: dict[str, Member | None] = {}
         self._failures = 0
         try:
-            # What is said about the cluster is said here, and not by the library's own log.
-            with dask.config.set({"distributed.client.heartbeat": "2s"}):
-                self._client: Client = Client(address, security=security, timeout=_PATIENCE, set_as_default=False)
+            self._client: Any = distributed.Client(address, security=security, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise ClusterError(
                 "no cluster answers",

@@ -253,7 +253,9 @@ class Dispatcher:
 
     def _has(self, member: Member, needs: Any) -> bool:
         taken = self._taken.get(member.host, {})
-        return all(taken.get(name, 0.0) + amount <= member.offer.get(name, 0.0) + 1e-9 for name, amount in needs.items())
+        return all(
+            taken.get(name, 0.0) + amount <= member.offer.get(name, 0.0) + 1e-9 for name, amount in needs.items()
+        )
 
     def _bytes_at(self, call: Call) -> dict[str, int]:
         """Return how many bytes of a call's inputs were made where."""
@@ -289,7 +291,9 @@ class Dispatcher:
         except NotStorableError as error:
             with self._changed:
                 self._given_back(_Sent(batch, member, None, taking))
-            self._not_made(batch, f"it can't be sent to a worker: {error.what}" + (f": {error.why}" if error.why else ""))
+            self._not_made(
+                batch, f"it can't be sent to a worker: {error.what}" + (f": {error.why}" if error.why else "")
+            )
             return
         sent = _Sent(batch, member, None, taking)
         with self._changed:

@@ -12,9 +12,9 @@ from typing import Any
 from flowra.exceptions import ClusterError
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache
+from flowra.execute.cluster.batches import unreachable
 from flowra.execute.cluster.connection import Connection
 from flowra.execute.cluster.dispatcher import Dispatcher
-from flowra.execute.cluster.batches import unreachable
 from flowra.execute.cluster.members import ClusterOffer, check_members
 from flowra.execute.cluster.runner import ClusterRunner
 from flowra.execute.executor import Executor, Job, Outcome

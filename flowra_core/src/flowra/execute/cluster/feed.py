@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from flowra.exceptions import NodeFailedError
@@ -38,8 +39,6 @@ class EventFeed(Reporter):
     """
 
     def __init__(self, run_id: str, control: RunControl, *, observed: bool) -> None:
-        from distributed.worker import get_worker
-
         self._topic = topic_of(run_id)
         self._control = control
         self._observed = observed
@@ -49,7 +48,7 @@ class EventFeed(Reporter):
         self._said: dict[str, list[Any]] = {}
         self._sent = 0
         self._thread: threading.Thread | None = None
-        self._worker: Any = get_worker()
+        self._worker: Any = import_module("distributed").get_worker()
         self._closed = False
 
     @property

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from importlib import import_module
 from typing import Any
 
 __all__ = ["main"]
@@ -47,26 +48,19 @@ async def _serve(about: dict[str, Any]) -> None:
             "distributed.worker.profile.enabled": False,
         }
     )
-    from distributed.security import Security
-
-    security = Security(require_encryption=True, **about["security"])
+    distributed: Any = import_module("distributed")
+    security = distributed.Security(require_encryption=True, **about["security"])
     if about["role"] == "scheduler":
-        from distributed.scheduler import Scheduler
-
-        dashboard = "127.0.0.1:0" if about["dashboard"] else ":0"
-        server: Any = Scheduler(
-            interface=None,
+        server = distributed.Scheduler(
             host="127.0.0.1",
             port=0,
             protocol="tls",
             security=security,
             dashboard=about["dashboard"],
-            dashboard_address=dashboard if about["dashboard"] else None,
+            dashboard_address="127.0.0.1:0" if about["dashboard"] else None,
         )
     else:
-        from distributed.worker import Worker
-
-        server = Worker(
+        server = distributed.Worker(
             about["scheduler"],
             name=about["name"],
             nthreads=about["threads"],

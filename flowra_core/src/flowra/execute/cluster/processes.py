@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flowra.exceptions import ClusterError
-from flowra.execute.cluster.connection import Connection, check_installed
+from flowra.execute.cluster.connection import Connection, distributed_library
 
 __all__ = ["ProcessCluster"]
 
@@ -34,12 +34,10 @@ class ProcessCluster:
     """
 
     def __init__(self, workers: int | None = None, *, threads: int = 1, dashboard: bool = False) -> None:
-        check_installed()
-        from distributed.security import Security
-
+        distributed = distributed_library()
         self._count = workers if workers is not None else _processors()
         self._threads = threads
-        self._security = Security.temporary()
+        self._security: Any = distributed.Security.temporary()
         self._folder = tempfile.TemporaryDirectory(prefix="flowra-cluster-", ignore_cleanup_errors=True)
         self._closed = threading.Event()
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -86,7 +84,7 @@ class ProcessCluster:
 
     def _start(self, about: dict[str, Any]) -> subprocess.Popen[bytes]:
         whole = {**about, "path": sys.path, "folder": self._folder.name, "security": _as_data(self._security)}
-        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+        process = subprocess.Popen(
             [sys.executable, "-m", "flowra.execute.cluster.member"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from flowra.dag.context import NodeCancelledError
 from flowra.dag.outcome import Expansion
-from flowra.exceptions import NodeFailedError
+from flowra.exceptions import ClusterError, NodeFailedError
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache, value_of
 from flowra.execute.cluster.dispatcher import Dispatcher, Reply
@@ -45,7 +46,8 @@ class ClusterRunner(CallRunner):
     def call(self, call: Call, finish_later: Callable[[Call, Callable[[], Any]], None]) -> Result:
         """Have a call made; what it gives goes to `finish_later`, unless it was computed ahead."""
         if (reply := self._ahead.pop(call.state, None)) is not None and not call.attempt:
-            return self._taken_up(call, reply)
+            ahead: Result = self._taken_up(call, reply)
+            return ahead
         cache = self._cache
         if cache is not None and call.name in cache.resumed:
             key = cache.key(call)
@@ -140,10 +142,8 @@ class ClusterRunner(CallRunner):
         done = threading.Event()
 
         def finish(reply: Reply) -> None:
-            try:
+            with suppress(NodeFailedError, NodeCancelledError, ClusterError):
                 ended.append(self._taken_up(call, reply))
-            except (NodeFailedError, NodeCancelledError):
-                pass
             done.set()
 
         self._dispatcher.add(call.again(call.inputs), finish)

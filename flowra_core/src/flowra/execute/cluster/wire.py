@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path, PosixPath, WindowsPath
 from typing import Any
@@ -49,17 +50,18 @@ _LARGEST_INT = 2**63
 
 def pack(message: Any) -> bytes:
     """Return a message as bytes."""
-    import msgpack
-
-    packed: bytes = msgpack.packb(message, use_bin_type=True, unicode_errors="surrogatepass")
+    packed: bytes = _msgpack().packb(message, use_bin_type=True, unicode_errors="surrogatepass")
     return packed
 
 
 def unpack(data: bytes) -> Any:
     """Return the message that `pack` made these bytes of."""
-    import msgpack
+    return _msgpack().unpackb(data, raw=False, strict_map_key=False, unicode_errors="surrogatepass")
 
-    return msgpack.unpackb(data, raw=False, strict_map_key=False, unicode_errors="surrogatepass")
+
+@cache
+def _msgpack() -> Any:
+    return import_module("msgpack")
 
 
 # ---- literals --------------------------------------------------------------------------------------------------------

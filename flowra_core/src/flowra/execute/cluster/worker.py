@@ -17,6 +17,7 @@ from typing import Any
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.context import NodeCancelledError
 from flowra.dag.description import NodeDescription
+from flowra.dag.key import Unkeyable
 from flowra.dag.outcome import Expansion
 from flowra.dag.plan.logical import LogicalPlan, PlannedNode
 from flowra.dag.plan.physical import PhysicalPlan
@@ -438,9 +439,7 @@ class _Batch:
             self._take(index, call, began, finish, awaited=True)
             wait = False
 
-    def _take(
-        self, index: int, call: Call, began: float, make: Callable[[], Any], *, awaited: bool = False
-    ) -> None:
+    def _take(self, index: int, call: Call, began: float, make: Callable[[], Any], *, awaited: bool = False) -> None:
         try:
             result = make()
         except NodeFailedError as error:
@@ -482,7 +481,7 @@ class _Batch:
                 if not exported and not _has_ref(value):
                     continue
                 ref = self._run.values.referenced(value)
-                if not hasattr(ref, "digest"):
+                if isinstance(ref, Unkeyable):
                     node = self._nodes[calls[index][0]]
                     reason = f"it can't be handed to another process: {ref.reason}"
                     error = invalid_result(node, {port: reason}, {})
