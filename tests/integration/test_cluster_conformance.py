@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from flowra.execute.cluster.connection import Cluster
 from flowra.execute.cluster.executor import ClusterExecutor
 from flowra.execute.cluster.processes import ProcessCluster
 from flowra.testing.executor_suite import ExecutorSuite
+
+
+class Shared(Cluster):
+    """The cluster of all tests, which stays when one of them is through with it."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+
+    def connect(self):
+        return self._cluster.connect()
+
+    def close(self):
+        pass
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,7 +35,7 @@ class TestOnProcesses(ExecutorSuite):
     cluster: ProcessCluster
 
     def make_executor(self):
-        return ClusterExecutor(TestOnProcesses.cluster.connect)
+        return ClusterExecutor(lambda: Shared(TestOnProcesses.cluster))
 
 
 class TestOnProcessesWithoutCache(TestOnProcesses):

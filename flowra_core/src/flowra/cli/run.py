@@ -49,6 +49,7 @@ def _folder(_ctx: click.Context, _option: click.Parameter, text: str | None) -> 
 )
 @click.option("--refresh", metavar="NODE", multiple=True, help="Run this node again, and keep the new result.")
 @click.option("--resume", metavar="RUN", help="Go on from what succeeded in an earlier run (an id, or last).")
+@click.option("--executor", metavar="WHERE", default="local", help="local, processes[:N], tcp://… or a name.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Show whole tracebacks, and what nodes log for debugging.")
@@ -62,6 +63,7 @@ def command(
     no_cache: tuple[str, ...],
     refresh: tuple[str, ...],
     resume: str | None,
+    executor: str,
     dry_run: bool,
     as_json: bool,
     verbose: bool,
@@ -78,9 +80,13 @@ def command(
     from flowra.cli.plan import show_plan
     from flowra.cli.run_view import view_for
     from flowra.execute.control import RunControl
+    from flowra.execute.executors import executor_for
     from flowra.execute.session import Session
 
-    with view_for(as_json=as_json, verbose=verbose) as view, Session(store=store) as session:
+    with (
+        view_for(as_json=as_json, verbose=verbose) as view,
+        Session(executor=executor_for(executor), store=store) as session,
+    ):
         request = requested(session, graph_path, resume, inputs, settings, targets)
         policy = _policy(request.plan, no_cache, refresh)
         if dry_run:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowra.config.settings import LIST_SETTINGS, amounts_in, settings_in, value_in_file
+from flowra.config.settings import LIST_SETTINGS, amounts_in, clusters_in, settings_in, value_in_file
 from flowra.exceptions import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def setting_from_text(name: str, text: str, path: Path) -> Any:
         value = [part.strip() for part in text.split(",") if part.strip()]
     elif name == "resources":
         value = amounts_in(text, name)
+    elif name == "clusters":
+        value = clusters_in(text, name)
     elif text and "://" not in text and not text.startswith("~"):
         typed, folder = Path.cwd() / text, path.parent.resolve()
         value = str(typed.relative_to(folder) if typed.is_relative_to(folder) else typed)

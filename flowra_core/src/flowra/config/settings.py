@@ -7,7 +7,7 @@ The layers, each replacing single values of those before it:
 3. the project's file: the first folder, from the current one upwards, that has a `flowra.toml`, or a
    `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
 4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`,
-   `FLOWRA_RESOURCES`, `FLOWRA_TRUSTED_KEYS`.
+   `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
 """
@@ -31,6 +31,7 @@ __all__ = [
     "Layer",
     "Settings",
     "amounts_in",
+    "clusters_in",
     "load_layers",
     "load_settings",
     "settings_in",
@@ -45,6 +46,7 @@ ENVIRONMENT = {
     "store": "FLOWRA_STORE",
     "resources": "FLOWRA_RESOURCES",
     "trusted_keys": "FLOWRA_TRUSTED_KEYS",
+    "clusters": "FLOWRA_CLUSTERS",
 }
 
 #: Settings that are lists, with what a value has to be.
@@ -66,6 +68,9 @@ class Settings:
         cache_dir: The folder for what can be made anew at any time.
         store: Where results are kept: a folder, or an address that a pack serves; empty for the folder `store` in
             `cache_dir`.
+        clusters: Clusters by name, for `flowra run --executor NAME`: each a table with `class`, the dotted name of a
+            class with dask's `Cluster` interface, `workers`, how many it is scaled to, and the class's own arguments;
+            in the environment, as JSON.
         resources: How much there is of what nodes may need, by name, in place of what is found on the machine; in the
             environment as in `gpu=1,licence=2`.
         trusted_keys: Public keys, as `ed25519:…`, whose signatures of archives you trust; in the environment, separated
@@ -78,6 +83,7 @@ class Settings:
     store: str = ""
     resources: Mapping[str, float] = field(default_factory=dict)
     trusted_keys: tuple[str, ...] = ()
+    clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +181,10 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
         if not isinstance(value, dict) or not all(_is_amount(each) for each in value.values()):
             raise _wrong(name, value, path, "a table of amounts, as in { gpu = 1, licence = 2 }")
         return {each: float(amount) for each, amount in value.items()}
+    if name == "clusters":
+        if not isinstance(value, dict) or not all(map(_is_cluster, value.values())):
+            raise _wrong(name, value, path, 'tables, as in [clusters.slurm] class = "package.module.Class"')
+        return value
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, path, "the path of a folder, in quotes")
     if name == "store":
@@ -189,6 +199,8 @@ def _from_environment(name: str, text: str) -> dict[str, Any]:
         return {name: text}
     if name == "resources":
         return {name: amounts_in(text, ENVIRONMENT[name])}
+    if name == "clusters":
+        return {name: clusters_in(text, ENVIRONMENT[name])}
     # An empty variable is how many shells and container files say "not set".
     return {name: Path(text).expanduser()} if text else {}
 
@@ -210,6 +222,28 @@ def amounts_in(text: str, where: str) -> dict[str, float]:
                 fix="write them as in gpu=1,licence=2",
             )
     return found
+
+
+def clusters_in(text: str, where: str) -> dict[str, dict[str, Any]]:
+    """Return the clusters in a JSON text; raises ConfigError for a text that is none."""
+    import json
+
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(map(_is_cluster, found.values())):
+        raise ConfigError(
+            "clusters can't be read",
+            where=where,
+            why=f"{printable(text, 80)} is no JSON object of clusters",
+            fix='write {"NAME": {"class": "package.module.Class", "workers": 4}}',
+        )
+    return found
+
+
+def _is_cluster(value: object) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("class"), str) and "." in value["class"]
 
 
 def _is_amount(value: object) -> bool:

@@ -86,6 +86,7 @@ class Job:
         control: Whether the run is to stop.
         cache: Where results are looked up and kept; None to keep nothing.
         watcher: Who stands beside the calls; None as a rule.
+        origin: The run that this one goes on with, or that one did, from the first; empty if none.
     """
 
     run_id: str
@@ -98,6 +99,7 @@ class Job:
     control: RunControl
     cache: ResultCache | None = None
     watcher: Watcher | None = None
+    origin: str = ""
 
 
 @dataclass

@@ -434,7 +434,7 @@ class CallRunner:
         return site
 
     def _context(self, call: Call) -> RunContext:
-        return RunContext(self._job.run_id, call.name, self._job.output_dir, self._job.reporter)
+        return RunContext(self._job.run_id, call.name, self._job.output_dir, self._job.reporter, self._job.origin)
 
     def _data(self, call: Call) -> dict[str, Any]:
         """Return a call's inputs as the node gets them: values in memory, lists without ended items."""

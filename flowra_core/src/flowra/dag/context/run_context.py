@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,15 +44,21 @@ class RunContext:
         node_id: The node's id in the graph.
     """
 
-    __slots__ = ("_abandoned", "_output_dir", "_services", "_temporary", "node_id", "run_id")
+    __slots__ = ("_abandoned", "_origin", "_output_dir", "_services", "_temporary", "node_id", "run_id")
 
-    def __init__(self, run_id: str, node_id: str, output_dir: Path, services: RunServices) -> None:
+    def __init__(self, run_id: str, node_id: str, output_dir: Path, services: RunServices, origin: str = "") -> None:
         self.run_id = run_id
         self.node_id = node_id
         self._output_dir = output_dir
         self._services = services
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._abandoned = False
+        self._origin = origin or run_id
+
+    @property
+    def idempotency_key(self) -> str:
+        """A text by which a service knows a request again: the same for each try of this call, and when it is resumed."""
+        return sha256(f"{self._origin}\0{self.node_id}".encode()).hexdigest()
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
         """Report how far the node is.

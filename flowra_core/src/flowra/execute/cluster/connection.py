@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future as ConcurrentFuture
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from flowra.exceptions import ClusterError, PluginError
 from flowra.execute.cluster import worker
 from flowra.execute.cluster.members import Member, describe_process, member_of
 
-__all__ = ["Connection", "distributed_library"]
+__all__ = ["Cluster", "Connection", "DaskCluster", "RemoteCluster", "distributed_library"]
 
 #: Seconds that a scheduler has to answer in, before it counts as gone.
 _PATIENCE = 10.0
@@ -32,6 +32,60 @@ def distributed_library() -> Any:
             why=str(error),
             fix="pip install 'flowra[cluster]'",
         ) from error
+
+
+class Cluster(Protocol):
+    """Where an executor's connection leads."""
+
+    def connect(self) -> Connection:
+        """Return a new connection."""
+
+    def close(self) -> None:
+        """End what was started for the connection."""
+
+
+class RemoteCluster(Cluster):
+    """A cluster that somebody else started.
+
+    Args:
+        address: Its scheduler's address; for `tls://` the certificates are those in dask's configuration
+            (`distributed.comm.tls`).
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def connect(self) -> Connection:
+        """Return a new connection."""
+        security = distributed_library().Security() if self._address.startswith("tls://") else None
+        return Connection(self._address, security)
+
+    def close(self) -> None:
+        """Leave it running."""
+
+
+class DaskCluster(Cluster):
+    """A cluster with dask's `Cluster` interface: dask-jobqueue, dask-kubernetes and others.
+
+    Args:
+        cluster: It.
+        workers: How many workers it is scaled to; None to leave that to it.
+    """
+
+    def __init__(self, cluster: Any, workers: int | None = None) -> None:
+        self._cluster = cluster
+        if workers is not None:
+            cluster.scale(workers)
+
+    def connect(self) -> Connection:
+        """Return a connection, once the first worker is there."""
+        connection = Connection(self._cluster.scheduler_address, getattr(self._cluster, "security", None))
+        connection.wait_for_worker()
+        return connection
+
+    def close(self) -> None:
+        """Close it: its jobs end."""
+        self._cluster.close()
 
 
 class Connection:
@@ -83,6 +137,10 @@ class Connection:
         self.members = [member for address in workers if (member := self._known.get(address)) is not None]
         return unusable
 
+    def wait_for_worker(self) -> None:
+        """Wait until there is a worker: a job in a queue may take a while to start."""
+        self._client.wait_for_workers(1)
+
     def refresh(self) -> list[Member]:
         """Look who is there, and return those that are no longer.
 
@@ -118,8 +176,13 @@ class Connection:
 
     def cancel(self, futures: list[Any]) -> None:
         """Have the scheduler forget batches."""
+        known = [future for future in futures if future is not None]
+
+        async def cancel() -> None:
+            await self._client.cancel(known, asynchronous=True)
+
         if self._client.status == "running":
-            self._client.cancel([future for future in futures if future is not None], asynchronous=True)
+            asyncio.run_coroutine_threadsafe(cancel(), self._client.loop.asyncio_loop)
 
     def tell(self, what: str, *arguments: Any) -> None:
         """Call a function of `flowra.execute.cluster.worker` on every worker, without waiting for it."""

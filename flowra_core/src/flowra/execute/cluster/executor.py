@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,7 @@ from flowra.exceptions import ClusterError
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache
 from flowra.execute.cluster.batches import unreachable
-from flowra.execute.cluster.connection import Connection
-from flowra.execute.cluster.dispatcher import Dispatcher
+from flowra.execute.cluster.connection import Cluster, Connection
 from flowra.execute.cluster.members import ClusterOffer, check_members
 from flowra.execute.cluster.runner import ClusterRunner
 from flowra.execute.executor import Executor, Job, Outcome
@@ -38,14 +38,14 @@ class ClusterExecutor(Executor):
     Values go through it from worker to worker.
 
     Args:
-        connect: Connects to the cluster; called with the first run.
-        closed: Called when the executor is closed, to end a cluster of its own.
+        start: Gives the cluster; called with the first run.
     """
 
-    def __init__(self, connect: Callable[[], Connection], closed: Callable[[], None] = lambda: None) -> None:
-        self._connect = connect
-        self._closed = closed
+    def __init__(self, start: Callable[[], Cluster]) -> None:
+        self._start = start
+        self._cluster: Cluster | None = None
         self._connection: Connection | None = None
+        self._starting = threading.Lock()
         self._session = uuid.uuid4().hex
         self._pool = InstancePool()
         self._awaiter = Awaiter()
@@ -57,9 +57,11 @@ class ClusterExecutor(Executor):
             ClusterError: The cluster does not answer, or can't run the plan; or its scheduler is lost.
             GraphInvalidError: Nodes need what no machine of it has; carries all of them.
         """
-        if self._connection is None:
-            self._connection = self._connect()
-        connection = self._connection
+        with self._starting:
+            if self._connection is None:
+                self._cluster = self._start()
+                self._connection = self._cluster.connect()
+            connection = self._connection
         plan = job.plan.logical
         _check_importable(job)
         resources = {name for node in plan.nodes.values() for name in node.description.traits.resources}
@@ -90,23 +92,18 @@ class ClusterExecutor(Executor):
             self._connection.ask("end_session", self._session)
             self._connection.close()
             self._connection = None
-        self._closed()
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None
         self._awaiter.close()
         self._pool.close()
 
     def _run(self, job: Job, values: ResultCache, connection: Connection, offer: ClusterOffer) -> Outcome:
-        dispatcher = Dispatcher(
-            job,
-            connection,
-            self._header(job, values),
-            lambda state, reply: runner.keep_ahead(state, reply),
-            lambda node, text: runner.warn(node, text),
-        )
-        runner = ClusterRunner(job, values, dispatcher, self._pool, self._awaiter)
+        runner = ClusterRunner(job, values, connection, self._header(job, values), self._pool, self._awaiter)
         try:
             return Scheduler(job, runner, Ledger(offer), threads=_THREADS, memory=MEMORY).run()
         finally:
-            dispatcher.close()
+            runner.close()
 
     def _header(self, job: Job, values: ResultCache) -> dict[str, Any]:
         cache = job.cache
@@ -116,6 +113,7 @@ class ClusterExecutor(Executor):
         return {
             "id": job.run_id,
             "session": self._session,
+            "origin": job.origin,
             "output_dir": str(job.output_dir),
             "store": values.store.location,
             "policy": policy,

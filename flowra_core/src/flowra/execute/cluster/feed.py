@@ -1,5 +1,7 @@
 """Tells the driver what happens on a worker while it happens."""
 
+# ruff: noqa: D102  what each report means is said by `Reporter`
+
 from __future__ import annotations
 
 import threading

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flowra.exceptions import ClusterError
-from flowra.execute.cluster.connection import Connection, distributed_library
+from flowra.execute.cluster.connection import Cluster, Connection, distributed_library
 
 __all__ = ["ProcessCluster"]
 
@@ -21,7 +21,7 @@ __all__ = ["ProcessCluster"]
 _START = 60.0
 
 
-class ProcessCluster:
+class ProcessCluster(Cluster):
     """A scheduler and workers in processes of their own, on the loopback interface, with TLS.
 
     Each process ends when the pipe from this one closes: also where this one is killed. A worker that is lost is
@@ -85,7 +85,7 @@ class ProcessCluster:
     def _start(self, about: dict[str, Any]) -> subprocess.Popen[bytes]:
         whole = {**about, "path": sys.path, "folder": self._folder.name, "security": _as_data(self._security)}
         process = subprocess.Popen(
-            [sys.executable, "-m", "flowra.execute.cluster.member"],
+            [sys.executable, "-m", "flowra.execute.cluster.member", about["role"], about.get("name", "")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # Ctrl-C is for the driver, which lets nodes end.

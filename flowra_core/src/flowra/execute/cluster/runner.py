@@ -12,6 +12,7 @@ from flowra.dag.outcome import Expansion
 from flowra.exceptions import ClusterError, NodeFailedError
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache, value_of
+from flowra.execute.cluster.connection import Connection
 from flowra.execute.cluster.dispatcher import Dispatcher, Reply
 from flowra.execute.cluster.wire import error_from_wire, graph_from_wire, literal_from_wire, ref_from_wire, unpack
 from flowra.execute.executor import Job
@@ -30,18 +31,31 @@ class ClusterRunner(CallRunner):
     Args:
         job: The job.
         values: Writes and reads values, also where nothing is cached.
-        dispatcher: Hands calls out.
+        connection: The cluster.
+        header: What workers are to know of the run.
+        pool: Where node instances would come from.
+        awaiter: Would run coroutines.
     """
 
     def __init__(
-        self, job: Job, values: ResultCache, dispatcher: Dispatcher, pool: InstancePool, awaiter: Awaiter
+        self,
+        job: Job,
+        values: ResultCache,
+        connection: Connection,
+        header: dict[str, Any],
+        pool: InstancePool,
+        awaiter: Awaiter,
     ) -> None:
         super().__init__(job, pool, job.cache, awaiter)
-        self._dispatcher = dispatcher
         self.reader = ValueReader(values, self._made_again, lambda node, text: job.reporter.log(node, text, "warning"))
         # What was computed ahead: with a call that it depends on.
         self._ahead: dict[NodeState, Reply] = {}
         self._warned: set[tuple[str, str]] = set()
+        self._dispatcher = Dispatcher(job, connection, header, self.keep_ahead, self.warn)
+
+    def close(self) -> None:
+        """Have the workers forget the run."""
+        self._dispatcher.close()
 
     def call(self, call: Call, finish_later: Callable[[Call, Callable[[], Any]], None]) -> Result:
         """Have a call made; what it gives goes to `finish_later`, unless it was computed ahead."""

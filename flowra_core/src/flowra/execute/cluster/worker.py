@@ -243,6 +243,7 @@ class _WorkerRun:
             reporter=self._feed,
             control=self.control,
             cache=None if policy is None else self._values,
+            origin=header["origin"],
         )
         self._job = job
         self._session = session

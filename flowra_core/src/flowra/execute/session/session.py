@@ -208,7 +208,8 @@ class Session:
         contributed, warnings = self._contributed_observers()
         reporter = EventReporter(run_id, [*self._observers, *observers, *contributed], control)
         wanted = outputs_of(plan)
-        journal = self._journal(run_id, plan, folder, header)
+        origin = "" if earlier is None else str(earlier.header.get("origin") or earlier.id)
+        journal = self._journal(run_id, plan, folder, {**(header or {}), **({"origin": origin} if origin else {})})
         reporter.planned(plan.name, len(plan.nodes), str(folder))
         for warning in warnings:
             reporter.log("", warning, "warning")
@@ -227,6 +228,7 @@ class Session:
             control=control,
             cache=cache,
             watcher=watcher,
+            origin=origin,
         )
         try:
             with interruptible(control), capturing() if reporter.observed else nullcontext():

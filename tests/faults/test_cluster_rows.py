@@ -1,0 +1,167 @@
+"""Rows 1, 2, 4, 5, 6, 14 and 22 of the faults, on a cluster of processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from fixtures.cluster_nodes import Crash, Greedy, Send, Work
+
+from flowra.dag.graph import Graph
+from flowra.exceptions import ClusterError, GraphInvalidError, NodeLostError
+from flowra.execute.cluster.executor import ClusterExecutor
+from flowra.execute.cluster.processes import ProcessCluster
+from flowra.execute.session import Session
+from flowra.testing.semantics.ledger import Ledger
+
+
+@pytest.fixture
+def cluster():
+    cluster = ProcessCluster(2)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return Ledger(tmp_path / "ledger")
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch, cluster):
+    monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("FLOWRA_OUTPUT_DIR", str(tmp_path / "output"))
+    with Session(executor=ClusterExecutor(lambda: cluster), store=tmp_path / "store") as session:
+        yield session
+
+
+def process_of(ledger, node):
+    """Return the process that runs a node, once it does."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for line in ledger.lines():
+            name, _, process = line.partition(" ")
+            if name == node:
+                return int(process)
+        time.sleep(0.01)
+    raise TimeoutError(f"{node} never began")
+
+
+def times_run(ledger, node):
+    return sum(line.startswith(f"{node} ") for line in ledger.lines())
+
+
+def chain(ledger, seconds):
+    graph = Graph("chain")
+    first = graph.add(Work, id="first", value=1, ledger=str(ledger))
+    slow = graph.add(Work, id="slow", value=first["value"], seconds=seconds, ledger=str(ledger))
+    graph.output("value", graph.add(Work, id="last", value=slow["value"], ledger=str(ledger))["value"])
+    return graph
+
+
+def killed_while(ledger, node, what=signal.SIGKILL):
+    """Return a thread, started, that sends a signal to the process that runs a node."""
+    thread = threading.Thread(target=lambda: os.kill(process_of(ledger, node), what))
+    thread.start()
+    return thread
+
+
+def test_row_1_and_2_a_worker_that_is_killed_costs_only_what_it_ran(session, ledger):
+    killer = killed_while(ledger, "slow")
+    run = session.run(chain(ledger, 1.0)).raise_for_status()
+    killer.join()
+    assert run.outputs == {"value": 4.0}
+    assert [times_run(ledger, node) for node in ("first", "slow", "last")] == [1, 2, 1]
+    again = session.run(chain(ledger, 1.0)).raise_for_status()
+    assert again.outputs == {"value": 4.0}
+    assert times_run(ledger, "slow") == 2
+
+
+def test_row_4_the_loss_of_the_scheduler_is_said_and_the_run_resumed_on_another_cluster(session, ledger, cluster):
+    def kill():
+        process_of(ledger, "slow")
+        os.kill(cluster.scheduler_pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(ClusterError, match="scheduler is gone"):
+        session.run(chain(ledger, 30.0))
+    killer.join()
+    last = session.history.ids()[0]
+    with Session(executor=ClusterExecutor(lambda: ProcessCluster(1)), store=session.store) as other:
+        run = other.run(chain(ledger, 0.1), resume=last).raise_for_status()
+    assert run.outputs == {"value": 4.0}
+    assert times_run(ledger, "first") == 1
+
+
+def test_row_6_a_node_that_crashes_its_workers_fails_by_name_and_its_neighbours_finish(session, ledger):
+    graph = Graph("crash")
+    crash = graph.add(Crash, id="crash", ledger=str(ledger))
+    graph.add(Work, id="after", value=crash["value"], ledger=str(ledger))
+    for number in range(6):
+        work = graph.add(Work, id=f"work{number}", value=number, seconds=0.1, ledger=str(ledger))
+        graph.output(f"o{number}", work["value"])
+    run = session.run(graph)
+    assert list(run.failures) == ["crash"]
+    assert isinstance(run.failures["crash"], NodeLostError)
+    assert "lost with its worker 3 times" in run.failures["crash"].what
+    assert run.not_run == {"after": "crash failed"}
+    assert run.outputs == {f"o{number}": number + 1.0 for number in range(6)}
+    assert times_run(ledger, "crash") == 3
+
+
+def test_a_node_with_effects_whose_worker_is_lost_is_reported_and_not_run_again(session, ledger):
+    graph = Graph("effects")
+    graph.add(Send, id="send", seconds=0.5, ledger=str(ledger))
+    killer = killed_while(ledger, "send")
+    run = session.run(graph)
+    killer.join()
+    assert isinstance(run.failures["send"], NodeLostError)
+    assert "not run a second time" in run.failures["send"].what
+    assert times_run(ledger, "send") == 1
+    session.run(graph, resume=run.id).raise_for_status()
+    keys = {line for line in ledger.lines() if line.startswith("key ")}
+    assert times_run(ledger, "send") == 2
+    assert len(keys) == 1
+
+
+def test_row_14_a_resource_that_no_worker_has_is_refused_before_the_run(session, ledger):
+    graph = chain(ledger, 0.0)
+    graph.add(Greedy, id="greedy", ledger=str(ledger))
+    with pytest.raises(GraphInvalidError, match=r"node greedy .*needs quantum 2 \(there is none\)"):
+        session.run(graph)
+    assert ledger.lines() == []
+
+
+def test_row_22_two_runs_on_one_store_compute_each_node_once(session, ledger):
+    graph = Graph("twice")
+    for number in range(6):
+        work = graph.add(Work, id=f"n{number}", value=number, seconds=0.2, ledger=str(ledger))
+        graph.output(f"o{number}", work["value"])
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(session.run(graph).outputs)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [{f"o{number}": number + 1.0 for number in range(6)}] * 2
+    assert len(ledger.lines()) == 6
+
+
+def test_row_5_a_worker_that_stands_still_is_replaced_and_publishes_nothing_else(tmp_path, ledger, monkeypatch):
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "3s")
+    monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("FLOWRA_OUTPUT_DIR", str(tmp_path / "output"))
+    with Session(executor=ClusterExecutor(lambda: ProcessCluster(2)), store=tmp_path / "store") as session:
+        stopper = killed_while(ledger, "slow", signal.SIGSTOP)
+        run = session.run(chain(ledger, 0.5)).raise_for_status()
+        stopper.join()
+        stopped = process_of(ledger, "slow")
+        os.kill(stopped, signal.SIGCONT)
+        time.sleep(1.0)
+        assert run.outputs == {"value": 4.0}
+        assert session.run(chain(ledger, 0.5)).outputs == run.outputs
+        assert times_run(ledger, "slow") == 2
