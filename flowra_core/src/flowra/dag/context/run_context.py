@@ -57,7 +57,7 @@ class RunContext:
 
     @property
     def idempotency_key(self) -> str:
-        """A text by which a service knows a request again: the same for each try of this call, and when it is resumed."""
+        """A text by which a service knows a request again: the same for each try of this call, resumed or not."""
         return sha256(f"{self._origin}\0{self.node_id}".encode()).hexdigest()
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future as ConcurrentFuture
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -40,6 +42,9 @@ class Cluster(Protocol):
     def connect(self) -> Connection:
         """Return a new connection."""
 
+    def give_up(self, member: Member) -> None:
+        """Take note that the scheduler has lost a worker, so that what may be left of it is ended."""
+
     def close(self) -> None:
         """End what was started for the connection."""
 
@@ -59,6 +64,9 @@ class RemoteCluster(Cluster):
         """Return a new connection."""
         security = distributed_library().Security() if self._address.startswith("tls://") else None
         return Connection(self._address, security)
+
+    def give_up(self, member: Member) -> None:
+        """Leave that to whoever started it."""
 
     def close(self) -> None:
         """Leave it running."""
@@ -83,6 +91,9 @@ class DaskCluster(Cluster):
         connection.wait_for_worker()
         return connection
 
+    def give_up(self, member: Member) -> None:
+        """Leave that to the cluster."""
+
     def close(self) -> None:
         """Close it: its jobs end."""
         self._cluster.close()
@@ -97,6 +108,7 @@ class Connection:
 
     Attributes:
         members: The workers that are there and can be used.
+        given_up: Told each worker that the scheduler has lost.
 
     Raises:
         ClusterError: Nobody answers at the address.
@@ -106,6 +118,7 @@ class Connection:
         distributed = distributed_library()
         self.address = address
         self.members: list[Member] = []
+        self.given_up: Callable[[Member], None] = lambda _: None
         self._resources: list[str] = []
         self._known: dict[str, Member | None] = {}
         self._failures = 0
@@ -158,6 +171,13 @@ class Connection:
         self._failures = 0
         return [member for member in before if member not in self.members]
 
+    def drop(self, member: Member) -> None:
+        """Have no more to do with a worker that is lost; one that is started in its place has another address."""
+        if self._known.get(member.address) is not None:
+            self._known[member.address] = None
+            self.members = [each for each in self.members if each is not member]
+            self.given_up(member)
+
     def submit(self, data: bytes, key: str, address: str) -> Any:
         """Have a worker run a batch."""
         return self._client.submit(
@@ -186,20 +206,16 @@ class Connection:
 
     def tell(self, what: str, *arguments: Any) -> None:
         """Call a function of `flowra.execute.cluster.worker` on every worker, without waiting for it."""
-        if self._client.status == "running" and self.members:
-            self._client.run(
-                getattr(worker, what),
-                *arguments,
-                workers=[member.address for member in self.members],
-                wait=False,
-                on_error="ignore",
-            )
+        # On a thread of its own: a worker that has just died is waited for until its time is over.
+        threading.Thread(target=self.ask, args=(what, *arguments), name="flowra-tell", daemon=True).start()
 
     def ask(self, what: str, *arguments: Any) -> None:
         """Call a function of `flowra.execute.cluster.worker` on every worker, and wait until it has run."""
-        if self._client.status == "running" and self.members:
-            addresses = [member.address for member in self.members]
-            self._client.run(getattr(worker, what), *arguments, workers=addresses, on_error="ignore")
+        addresses = [member.address for member in self.members]
+        if self._client.status == "running" and addresses:
+            # The connection may be closed, or lost, meanwhile: then there is nobody left to tell.
+            with suppress(OSError, RuntimeError, TimeoutError, AttributeError, asyncio.CancelledError):
+                self._client.run(getattr(worker, what), *arguments, workers=addresses, on_error="ignore")
 
     def subscribe(self, topic: str, hear: Callable[[dict[str, Any]], None]) -> None:
         """Hear what workers say under a topic."""

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future as ConcurrentFuture
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -183,7 +183,7 @@ class Dispatcher:
         threads = sum(member.threads for member in self._connection.members) or 1
         left: list[Waiting] = []
         for waiting in alone:
-            member = self._member_for([waiting], idle=waiting.call.node.description.traits.effects)
+            member = self._member_for([waiting], idle=waiting.alone or waiting.call.node.description.traits.effects)
             if member is None:
                 left.append(waiting)
                 continue
@@ -319,19 +319,22 @@ class Dispatcher:
         while (reply := self._replies.get()) is not None:
             key, done = reply
             with self._changed:
-                sent = self._sent.pop(key, None)
-                if sent is None:
-                    continue  # its worker counted as lost, and it was handed out again
+                sent = self._sent.get(key)
+            if sent is None:
+                continue  # its worker counted as lost, and it was handed out again
+            try:
+                data = unpack(done.result())
+            except (Exception, CancelledError) as error:  # noqa: BLE001  whatever dask raises for a worker that is gone
+                self._lose([sent.member], error)
+                continue
+            with self._changed:
+                if self._sent.pop(key, None) is None:
+                    continue
                 self._given_back(sent)
                 self._changed.notify()
-            self._take(sent, done)
+            self._take(sent, data)
 
-    def _take(self, sent: _Sent, done: ConcurrentFuture[bytes]) -> None:
-        try:
-            data = unpack(done.result())
-        except Exception as error:  # noqa: BLE001  whatever dask raises: the worker is gone, or what runs there failed
-            self._lost(sent, error)
-            return
+    def _take(self, sent: _Sent, data: dict[str, Any]) -> None:
         if "broken" in data:
             self._not_made(sent.batch, f"worker {sent.member.name} can't run it: {data['broken']}")
             return
@@ -365,10 +368,35 @@ class Dispatcher:
                 if ref[0] == "blob" and ref[3] >= _NEAR:
                     self._where[ref[2]] = member.address
 
-    def _lost(self, sent: _Sent, error: Exception) -> None:
-        """Take note that a worker was lost with a batch; that is not the fault of the calls, unless it goes on."""
+    def _lose(self, members: list[Member], error: BaseException) -> None:
+        """Hand out again what workers had that are lost."""
+        with self._changed:
+            for member in members:
+                self._connection.drop(member)
+            lost = {key: sent for key, sent in self._sent.items() if sent.member in members}
+            for key, sent in lost.items():
+                del self._sent[key]
+                self._given_back(sent)
+        # A worker begins batches in the order in which it got them.
+        places: dict[Member, int] = {}
+        for sent in lost.values():
+            place = places[sent.member] = places.get(sent.member, -1) + 1
+            self._connection.cancel([sent.future])
+            self._lost(sent, error, begun=place < sent.member.threads)
+
+    def _lost(self, sent: _Sent, error: BaseException, *, begun: bool) -> None:
+        """Take note that a worker was lost with a batch; that is not the fault of the calls, unless it goes on.
+
+        Args:
+            sent: The batch.
+            error: How the worker was lost.
+            begun: Whether the worker may have begun with it; if not, it waited for its turn.
+        """
         again: list[Waiting] = []
         for waiting in sent.batch.roots:
+            if not begun:
+                again.append(waiting)
+                continue
             waiting.losses += 1
             waiting.alone = True
             node = waiting.call.node
@@ -387,14 +415,7 @@ class Dispatcher:
         gone = self._connection.refresh()
         if gone:
             self._warn("", f"worker {', '.join(member.name for member in gone)} is lost; what it ran is run elsewhere")
-        with self._changed:
-            lost = [key for key, sent in self._sent.items() if sent.member not in self._connection.members]
-            taken = [self._sent.pop(key) for key in lost]
-            for sent in taken:
-                self._given_back(sent)
-        for sent in taken:
-            self._connection.cancel([sent.future])
-            self._lost(sent, ClusterError("its worker is gone"))
+            self._lose(gone, ClusterError("its worker is gone"))
 
     def _stop(self) -> None:
         """Have nodes that run notice that the run was cancelled; what waits is not run."""
@@ -446,7 +467,7 @@ def _effects_lost(node: PlannedNode, member: Member) -> NodeLostError:
     )
 
 
-def _given_up(node: PlannedNode, losses: int, member: Member, error: Exception) -> NodeLostError:
+def _given_up(node: PlannedNode, losses: int, member: Member, error: BaseException) -> NodeLostError:
     return NodeLostError(
         f"node {node.id} was lost with its worker {losses} times",
         node=node.id,

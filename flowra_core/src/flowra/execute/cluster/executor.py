@@ -7,6 +7,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class ClusterExecutor(Executor):
             if self._connection is None:
                 self._cluster = self._start()
                 self._connection = self._cluster.connect()
+                self._connection.given_up = self._cluster.give_up
             connection = self._connection
         plan = job.plan.logical
         _check_importable(job)
@@ -89,6 +91,8 @@ class ClusterExecutor(Executor):
     def close(self) -> None:
         """Close the warm instances on the workers, and the connection."""
         if self._connection is not None:
+            with suppress(ClusterError):
+                self._connection.refresh()
             self._connection.ask("end_session", self._session)
             self._connection.close()
             self._connection = None

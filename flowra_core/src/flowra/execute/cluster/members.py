@@ -21,6 +21,7 @@ def describe_process(resources: list[str]) -> dict[str, Any]:
     Args:
         resources: The names of the resources that nodes of the run ask for.
     """
+    import os
     import platform
     import socket
 
@@ -29,6 +30,7 @@ def describe_process(resources: list[str]) -> dict[str, Any]:
         "flowra": VERSION,
         "python": platform.python_version(),
         "host": socket.gethostname(),
+        "process": os.getpid(),
         "packs": packs,
         "offer": Offer().amounts(resources),
     }
@@ -45,6 +47,9 @@ class Member:
         threads: How many batches it works at, at most.
         packs: The versions of its packs by id.
         offer: What its machine has, of what the nodes of the run ask for.
+        flowra: The version of Flowra there.
+        python: The version of Python there.
+        process: Its process id, on its machine.
         busy: How many batches it has.
     """
 
@@ -56,6 +61,7 @@ class Member:
     offer: dict[str, float]
     flowra: str = VERSION
     python: str = ""
+    process: int = 0
     busy: int = 0
 
     def has_pack_of(self, node: PlannedNode) -> bool:
@@ -79,6 +85,7 @@ def member_of(address: str, about: dict[str, Any], worker: dict[str, Any]) -> Me
         offer=dict(about["offer"]),
         flowra=about["flowra"],
         python=about["python"],
+        process=about["process"],
     )
 
 

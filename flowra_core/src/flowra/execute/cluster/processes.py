@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from flowra.exceptions import ClusterError
 from flowra.execute.cluster.connection import Cluster, Connection, distributed_library
+from flowra.execute.cluster.members import Member
 
 __all__ = ["ProcessCluster"]
 
@@ -66,6 +69,12 @@ class ProcessCluster(Cluster):
         """The process id of the scheduler."""
         return self._scheduler.pid
 
+    def give_up(self, member: Member) -> None:
+        """Kill a worker that the scheduler has lost: one that only stands still would hold what others wait for."""
+        if member.process in self.pids:
+            with suppress(ProcessLookupError):
+                os.kill(member.process, signal.SIGKILL)
+
     def close(self) -> None:
         """End every process."""
         self._closed.set()
@@ -84,7 +93,7 @@ class ProcessCluster(Cluster):
 
     def _start(self, about: dict[str, Any]) -> subprocess.Popen[bytes]:
         whole = {**about, "path": sys.path, "folder": self._folder.name, "security": _as_data(self._security)}
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             [sys.executable, "-m", "flowra.execute.cluster.member", about["role"], about.get("name", "")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
