@@ -10,9 +10,10 @@ FlowraError
 │   └── GraphInvalidError        … with every problem found, each with its place
 ├── RunError                     something went wrong while a graph ran                exit 4
 │   ├── NodeFailedError          a node failed: node, pack, frame, inputs
+│   │   └── NodeLostError        … since its worker was lost, and it is not run again
 │   └── NodeCrashedError         a node's own process ended: signal or exit code
 │       └── NodeMemoryError      … or it needs more memory than it states
-├── ClusterError                 a cluster can't be reached, run the graph, or is lost    exit 4
+├── ClusterError                 a cluster can't be reached or used, or is lost        exit 4
 ├── StoreError                   a store can't be opened, read or written              exit 4
 └── RunCancelledError            the run was interrupted                               exit 130
 ```
@@ -30,6 +31,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "MESSAGE_LINES",
+    "ClusterError",
     "ConfigError",
     "FlowraError",
     "GraphError",
@@ -37,6 +39,7 @@ __all__ = [
     "NodeCrashedError",
     "NodeDefinitionError",
     "NodeFailedError",
+    "NodeLostError",
     "NodeMemoryError",
     "PluginError",
     "Problem",

@@ -108,6 +108,7 @@ class Connection:
 
     Attributes:
         members: The workers that are there and can be used.
+        client: The `distributed.Client`.
         given_up: Told each worker that the scheduler has lost.
 
     Raises:
@@ -123,7 +124,7 @@ class Connection:
         self._known: dict[str, Member | None] = {}
         self._failures = 0
         try:
-            self._client: Any = distributed.Client(address, security=security, timeout=_PATIENCE, set_as_default=False)
+            self.client: Any = distributed.Client(address, security=security, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise ClusterError(
                 "no cluster answers",
@@ -152,7 +153,7 @@ class Connection:
 
     def wait_for_worker(self) -> None:
         """Wait until there is a worker: a job in a queue may take a while to start."""
-        self._client.wait_for_workers(1)
+        self.client.wait_for_workers(1)
 
     def refresh(self) -> list[Member]:
         """Look who is there, and return those that are no longer.
@@ -165,7 +166,7 @@ class Connection:
             self.meet([])
         except ClusterError:
             self._failures += 1
-            if self._failures < 3 and self._client.status in ("running", "connecting"):
+            if self._failures < 3 and self.client.status in ("running", "connecting"):
                 return []
             raise
         self._failures = 0
@@ -180,7 +181,7 @@ class Connection:
 
     def submit(self, data: bytes, key: str, address: str) -> Any:
         """Have a worker run a batch."""
-        return self._client.submit(
+        return self.client.submit(
             worker.run_batch, data, key=key, workers=[address], allow_other_workers=False, pure=False, retries=0
         )
 
@@ -188,21 +189,21 @@ class Connection:
         """Fetch what a batch gave, and hand it over on another thread."""
 
         async def fetch() -> bytes:
-            found: bytes = await self._client.gather(future, direct=True, asynchronous=True)
+            found: bytes = await self.client.gather(future, direct=True, asynchronous=True)
             future.release()
             return found
 
-        asyncio.run_coroutine_threadsafe(fetch(), self._client.loop.asyncio_loop).add_done_callback(done)
+        asyncio.run_coroutine_threadsafe(fetch(), self.client.loop.asyncio_loop).add_done_callback(done)
 
     def cancel(self, futures: list[Any]) -> None:
         """Have the scheduler forget batches."""
         known = [future for future in futures if future is not None]
 
         async def cancel() -> None:
-            await self._client.cancel(known, asynchronous=True)
+            await self.client.cancel(known, asynchronous=True)
 
-        if self._client.status == "running":
-            asyncio.run_coroutine_threadsafe(cancel(), self._client.loop.asyncio_loop)
+        if self.client.status == "running":
+            asyncio.run_coroutine_threadsafe(cancel(), self.client.loop.asyncio_loop)
 
     def tell(self, what: str, *arguments: Any) -> None:
         """Call a function of `flowra.execute.cluster.worker` on every worker, without waiting for it."""
@@ -212,27 +213,27 @@ class Connection:
     def ask(self, what: str, *arguments: Any) -> None:
         """Call a function of `flowra.execute.cluster.worker` on every worker, and wait until it has run."""
         addresses = [member.address for member in self.members]
-        if self._client.status == "running" and addresses:
+        if self.client.status == "running" and addresses:
             # The connection may be closed, or lost, meanwhile: then there is nobody left to tell.
             with suppress(OSError, RuntimeError, TimeoutError, AttributeError, asyncio.CancelledError):
-                self._client.run(getattr(worker, what), *arguments, workers=addresses, on_error="ignore")
+                self.client.run(getattr(worker, what), *arguments, workers=addresses, on_error="ignore")
 
     def subscribe(self, topic: str, hear: Callable[[dict[str, Any]], None]) -> None:
         """Hear what workers say under a topic."""
-        self._client.subscribe_topic(topic, lambda event: hear(event[1]))
+        self.client.subscribe_topic(topic, lambda event: hear(event[1]))
 
     def unsubscribe(self, topic: str) -> None:
         """Hear no more."""
-        if self._client.status == "running":
-            self._client.unsubscribe_topic(topic)
+        if self.client.status == "running":
+            self.client.unsubscribe_topic(topic)
 
     def close(self) -> None:
         """Close the connection; the cluster goes on."""
-        self._client.close(timeout=2)
+        self.client.close(timeout=2)
 
     def _workers(self) -> dict[str, dict[str, Any]]:
         try:
-            info = self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=_PATIENCE)
+            info = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=_PATIENCE)
         except (OSError, TimeoutError, AttributeError, RuntimeError, asyncio.CancelledError) as error:
             raise ClusterError(
                 "the cluster's scheduler is gone",
@@ -250,14 +251,14 @@ class Connection:
         from importlib.metadata import version
 
         unusable = []
-        found = self._client.run(version, "flowra", workers=addresses, on_error="return")
+        found = self.client.run(version, "flowra", workers=addresses, on_error="return")
         able = [address for address, answer in found.items() if isinstance(answer, str)]
         for address in addresses:
             if address not in able:
                 self._known[address] = None
                 unusable.append(f"worker {workers[address].get('name', address)} has no Flowra, and gets nothing")
         if able:
-            said = self._client.run(describe_process, self._resources, workers=able, on_error="return")
+            said = self.client.run(describe_process, self._resources, workers=able, on_error="return")
             for address, about in said.items():
                 known = self._known.get(address)
                 if isinstance(about, dict) and known is not None:

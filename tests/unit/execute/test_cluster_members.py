@@ -1,0 +1,88 @@
+"""Rows 15 and 16 of the faults: what workers have is compared with what a plan needs before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+from fixtures.pack_factory import install_pack
+
+from flowra.dag.catalog import NodeCatalog
+from flowra.dag.graph import Graph
+from flowra.dag.plan.planner import plan_graph
+from flowra.exceptions import ClusterError
+from flowra.execute.cluster.members import ClusterOffer, Member, check_members
+from flowra.plugin.manager import PluginManager
+
+PLUGIN = """
+    from flowra.plugin import NodeEntry, hookimpl
+
+    @hookimpl
+    def flowra_nodes():
+        return [NodeEntry("{package}.nodes:Give")]
+"""
+NODES = """
+    from flowra.dag.node import BaseArgs, Node
+
+    class Give(Node):
+        class OutputArgs(BaseArgs):
+            value: float
+
+        def run(self, context, args):
+            return self.OutputArgs(value=1.0)
+"""
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    install_pack(tmp_path, "acme", plugin=PLUGIN, modules={"nodes": NODES})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return PluginManager.discover()
+
+
+@pytest.fixture
+def plan(manager):
+    graph = Graph("one")
+    graph.add("acme/Give", id="give")
+    return plan_graph(graph, NodeCatalog(manager))
+
+
+def worker(name, host="here", offer=(), **packs):
+    return Member(f"tls://{name}", name, host, 1, packs, dict(offer))
+
+
+def version(manager):
+    return next(pack.version for pack in manager.packs if pack.id == "acme")
+
+
+def test_a_worker_that_lacks_a_pack_is_named_and_gets_none_of_its_nodes(manager, plan):
+    able, lacking = worker("able", acme=version(manager)), worker("poor")
+    assert check_members([able, lacking], plan, manager) == [
+        "worker poor lacks the pack acme and gets none of its nodes"
+    ]
+    node = plan.nodes["give"]
+    assert [member.has_pack_of(node) for member in (able, lacking)] == [True, False]
+
+
+def test_a_pack_that_no_worker_has_is_refused(manager, plan):
+    with pytest.raises(ClusterError, match="no worker has the pack acme"):
+        check_members([worker("poor"), worker("other")], plan, manager)
+
+
+def test_another_version_of_a_pack_is_refused_and_both_are_named(manager, plan):
+    with pytest.raises(ClusterError) as error:
+        check_members([worker("old", acme="0.0.1")], plan, manager)
+    assert "worker old has another version of the pack acme" in str(error.value)
+    assert f"it has acme 0.0.1, and here is acme {version(manager)}" in str(error.value)
+
+
+def test_another_version_of_flowra_is_refused(manager, plan):
+    other = worker("other", acme=version(manager))
+    other.flowra = "0.0.1"
+    with pytest.raises(ClusterError, match="another version of Flowra"):
+        check_members([other], plan, manager)
+
+
+def test_workers_of_one_machine_share_what_it_has_and_a_node_gets_at_most_that():
+    offer = ClusterOffer([worker("a", "m", {"gpu": 2}), worker("b", "m", {"gpu": 2}), worker("c", "n", {"gpu": 1})])
+    assert offer.amount("gpu") == 3
+    assert offer.lacking({"gpu": 2}) == []
+    assert offer.lacking({"gpu": 3}) == ["gpu 3 (there is 2)"] or offer.lacking({"gpu": 3}) == ["gpu 3 (there is 1)"]
