@@ -91,9 +91,9 @@ class RunContext:
         """Let the next `check_cancelled` end the call: it ran out of time. The engine calls it."""
         self._abandoned = True
 
-    def handed_on(self) -> tuple[RunServices, Path]:
-        """Return where reports go and `output_dir`, for a process of the node's own; the engine calls it."""
-        return self._services, self._output_dir
+    def handed_on(self) -> tuple[RunServices, Path, str]:
+        """Return where reports go, `output_dir` and the first run, for a node's own process; the engine calls it."""
+        return self._services, self._output_dir, self._origin
 
     @property
     def output_dir(self) -> Path:

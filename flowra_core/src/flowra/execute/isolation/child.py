@@ -85,7 +85,7 @@ class _Context(RunContext):
     __slots__ = ("_scratch",)
 
     def __init__(self, header: Mapping[str, Any], services: _Services, scratch: str) -> None:
-        super().__init__(header["run_id"], header["node_id"], Path(header["output_dir"]), services)
+        super().__init__(header["run_id"], header["node_id"], Path(header["output_dir"]), services, header["origin"])
         self._scratch = scratch
 
     @property

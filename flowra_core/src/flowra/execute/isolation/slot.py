@@ -169,8 +169,8 @@ class IsolatedNode(Node):
             ) from error
 
     def _request(self, kind: str, parts: list[Buffer], context: RunContext, **header: Any) -> Any:
-        services, output_dir = context.handed_on()
-        header.update(run_id=context.run_id, node_id=context.node_id, output_dir=str(output_dir))
+        services, output_dir, origin = context.handed_on()
+        header.update(run_id=context.run_id, node_id=context.node_id, output_dir=str(output_dir), origin=origin)
         return self.process.request(kind, parts, header, context.node_id, services)
 
 
