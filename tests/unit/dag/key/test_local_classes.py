@@ -1,6 +1,8 @@
 """Classes that no pack contributes: of a script, a notebook, a function."""
 
+import itertools
 import json
+import os
 import subprocess
 import sys
 
@@ -70,10 +72,15 @@ def test_a_declared_version_keys_what_has_no_source_and_no_known_contents():
 @pytest.fixture
 def run_script(tmp_path):
     """Runs a script that prints the key of its class `Here`, and returns preimages or reasons."""
+    # By its byte code a module is known as the one that was imported; each edit has a second of its own, lest Python
+    # take the byte code of the one before.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    seconds = itertools.count(1_000_000_000)
 
     def run(source, *, name="script.py", notebook=False, modules=()):
         for module, text in modules:
             (tmp_path / module).write_text(text)
+            os.utime(tmp_path / module, (second := next(seconds), second))
         tail = """
 import json
 from flowra.dag.catalog import NodeCatalog
@@ -103,7 +110,9 @@ print(json.dumps(static.reason if isinstance(static, Unkeyable) else static.key(
         else:
             path = tmp_path / name
             path.write_text(source + tail)
-        found = subprocess.run([sys.executable, str(path)], stdout=subprocess.PIPE, check=True, text=True)
+        found = subprocess.run(
+            [sys.executable, str(path)], env=environment, stdout=subprocess.PIPE, check=True, text=True
+        )
         return json.loads(found.stdout)
 
     return run
