@@ -120,6 +120,8 @@ REFUSED = [
 
 
 def named(value):
+    if isinstance(value, memoryview):
+        return f"memoryview of {bytes(value)}"  # its repr is another in each process
     return "huge" if value is HUGE else ascii(value)[:40]
 
 
