@@ -35,7 +35,8 @@ class Awaiter:
 
         Args:
             coroutine: What to run, in the context of the caller.
-            done: Called on a thread that does nothing else; it must not wait for other coroutines, nor raise.
+            done: Called in the context of the caller, on a thread that does nothing else; it must not wait for other
+                coroutines, nor raise.
         """
         loop = self._running_loop()
         context = copy_context()
@@ -43,7 +44,7 @@ class Awaiter:
 
         def begin() -> None:
             task = context.run(loop.create_task, coroutine)
-            task.add_done_callback(lambda ended: self._ended.put(lambda: done(ended.result)))
+            task.add_done_callback(lambda ended: self._ended.put(lambda: context.run(done, ended.result)))
             tasks.append(task)
 
         def cancel() -> None:

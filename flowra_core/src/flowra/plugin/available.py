@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowra.plugin.conflicts import PACK_ID, UNIQUE_FIELDS
+from flowra.plugin.conflicts import PACK_ID, UNIQUE_FIELDS, claimed_name
 from flowra.plugin.packs import Pack, Status
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class AvailablePack:
     def claims(self) -> Iterator[tuple[str, str, Pack]]:
         """Yield (kind, name, pack) for every name that no other pack may have: its id first."""
         yield PACK_ID, self.pack.id, self.pack
-        for kind in self._contributions:
+        for kind, entries in self._contributions.items():
             if field := UNIQUE_FIELDS[kind]:
-                for name in self.names(kind, field):
-                    yield kind, name, self.pack
+                for entry in entries:
+                    yield kind, claimed_name(kind, entry[field], self.pack.id, entry.get("type")), self.pack
 
     def names(self, kind: str, field: str) -> list[str]:
         """Return one field of all contributions of a kind."""

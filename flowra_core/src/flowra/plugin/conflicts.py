@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from flowra.plugin.packs import Pack
 
-__all__ = ["PACK_ID", "UNIQUE_FIELDS", "Conflict", "find_conflicts"]
+__all__ = ["PACK_ID", "UNIQUE_FIELDS", "Conflict", "claimed_name", "find_conflicts"]
 
 #: The `kind` of a conflict about the id of packs, and with it about everything that they contribute.
 PACK_ID = "packs"
@@ -67,6 +67,21 @@ class Conflict:
             why="a name that two packs claim is given to neither, so that no graph changes its meaning unnoticed",
             mend=mend,
         )
+
+
+def claimed_name(kind: str, name: str, pack_id: str, own_type: str | None = None) -> str:
+    """Return the name that a pack claims with a contribution.
+
+    A value type of its own bears the pack's name, as its nodes do, and so no other pack can have it; a handler alone is
+    for a type that Flowra declares.
+
+    Args:
+        kind: The kind of contribution.
+        name: The name that the contribution gives itself.
+        pack_id: The pack's id.
+        own_type: For a value type, the class of the pack's own type; None or empty for a handler alone.
+    """
+    return f"{pack_id}/{name}" if kind == "value_types" and own_type else name
 
 
 def find_conflicts(claims: Iterable[tuple[str, str, Pack]]) -> Mapping[tuple[str, str], Conflict]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from flowra.exceptions import PluginError
 from flowra.plugin.available import AvailablePack
-from flowra.plugin.conflicts import UNIQUE_FIELDS
+from flowra.plugin.conflicts import UNIQUE_FIELDS, claimed_name
 from flowra.plugin.discovery import RESERVED_PACK_IDS, Discovery
 from flowra.plugin.names import canonical_name
 from flowra.plugin.packs import Pack
@@ -32,13 +33,16 @@ if TYPE_CHECKING:
         ValueTypeEntry,
     )
 
-__all__ = ["PluginManager", "default_manager", "use_manager"]
+__all__ = ["PluginManager", "default_manager", "manager_in_context", "use_manager"]
 
 
 class PluginManager:
     """Packs and their contributions.
 
     `PluginManager()` has no packs; `PluginManager.discover()` has the installed ones.
+
+    Attributes:
+        value_handlers: The handlers of value types that were made so far, by the name of the type.
     """
 
     def __init__(self) -> None:
@@ -47,6 +51,7 @@ class PluginManager:
         self._disabled: frozenset[str] = frozenset()
         self._registered: list[AvailablePack] = []
         self._view: PackView | None = None
+        self.value_handlers: dict[str, Any] = {}
 
     @classmethod
     def discover(
@@ -162,8 +167,12 @@ class PluginManager:
             (available.pack, entry)
             for available in view.usable.values()
             for entry in available.entries(kind)
-            if not unique_field or (kind, getattr(entry, unique_field)) not in view.conflicts
+            if not unique_field or (kind, self._claimed(available.pack, entry, unique_field)) not in view.conflicts
         )
+
+    @staticmethod
+    def _claimed(pack: Pack, entry: Contribution, field: str) -> str:
+        return claimed_name(entry.kind, getattr(entry, field), pack.id, getattr(entry, "type", None))
 
     def node_types(self) -> tuple[str, ...]:
         """Return the type ids of all nodes, sorted."""
@@ -275,14 +284,19 @@ class PluginManager:
 
 
 _default: PluginManager | None = None
+_in_context: ContextVar[PluginManager | None] = ContextVar("flowra_manager", default=None)
 
 
 def default_manager() -> PluginManager:
-    """Return this process's manager; on the first call, the installed packs are discovered as the settings say.
+    """Return the manager that counts here: that of the session whose run this is a part of, or else the process's.
+
+    On the first call, the installed packs are discovered as the settings say.
 
     Raises:
         ConfigError: If the settings can't be read.
     """
+    if (own := _in_context.get()) is not None:
+        return own
     global _default  # noqa: PLW0603 - one per process is the point
     if _default is None:
         from flowra.config.settings import load_settings
@@ -298,6 +312,20 @@ def use_manager(manager: PluginManager) -> Iterator[PluginManager]:
     global _default  # noqa: PLW0603 - as above
     before, _default = _default, manager
     try:
-        yield manager
+        with manager_in_context(None):
+            yield manager
     finally:
         _default = before
+
+
+@contextmanager
+def manager_in_context(manager: PluginManager | None) -> Iterator[None]:
+    """Make `manager` the one that counts for what is run in the block, and only for that; None for the process's.
+
+    What the block starts in other threads has it too if it is started in a copy of the context.
+    """
+    token = _in_context.set(manager)
+    try:
+        yield
+    finally:
+        _in_context.reset(token)

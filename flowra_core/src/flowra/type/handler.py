@@ -9,10 +9,11 @@ from typing import Any, Generic, TypeVar
 
 from flowra.exceptions import PluginError
 from flowra.plugin import Pack, ValueTypeEntry
+from flowra.plugin.conflicts import claimed_name
 from flowra.plugin.manager import PluginManager, default_manager
 from flowra.type.value.base import ValueType, short
 
-__all__ = ["ValueHandler", "handler_for", "pack_value_type", "summarize"]
+__all__ = ["ValueHandler", "handler_for", "pack_value_type", "summarize", "types_of_packs"]
 
 T = TypeVar("T")
 #: What a codec reads and writes.
@@ -107,9 +108,9 @@ def handler_for(name: str) -> ValueHandler[Any]:
         PluginError: No installed pack handles it; the message says which one does.
     """
     manager = default_manager()
-    found = _cache(manager).get(name)
+    found: ValueHandler[Any] | None = manager.value_handlers.get(name)
     if found is None:
-        found = _cache(manager)[name] = _load_handler(manager, name)
+        found = manager.value_handlers[name] = _load_handler(manager, name)
     return found
 
 
@@ -130,6 +131,15 @@ def pack_value_type(name: str) -> type[ValueType] | None:
     return None
 
 
+def types_of_packs(name: str) -> dict[str, str]:
+    """Return the packs that contribute a value type of a name that lacks the pack's, by the type's full name."""
+    return {
+        _full_name(pack, entry): str(pack)
+        for pack, entry in default_manager().entries("value_types")
+        if entry.name == name and entry.type
+    }
+
+
 def summarize(value: Any, value_type: ValueType) -> str:
     """Return one line that describes a value of a type; never raises, whatever the value."""
     try:
@@ -145,20 +155,9 @@ def summarize(value: Any, value_type: ValueType) -> str:
         return f"{type(value).__name__} (can't be described: {type(error).__name__})"
 
 
-# Handlers belong to the manager that found them: tests and sessions may use another one.
-_handlers: dict[int, tuple[PluginManager, dict[str, ValueHandler[Any]]]] = {}
-
-
-def _cache(manager: PluginManager) -> dict[str, ValueHandler[Any]]:
-    held = _handlers.get(id(manager))
-    if held is None or held[0] is not manager:
-        held = _handlers[id(manager)] = (manager, {})
-    return held[1]
-
-
 def _full_name(pack: Pack, entry: ValueTypeEntry) -> str:
-    """Return the name by which types know the entry: a pack's own types bear the pack's name, as its nodes do."""
-    return f"{pack.id}/{entry.name}" if entry.type else entry.name
+    """Return the name by which types know the entry."""
+    return claimed_name(entry.kind, entry.name, pack.id, entry.type)
 
 
 def _load_handler(manager: PluginManager, name: str) -> ValueHandler[Any]:

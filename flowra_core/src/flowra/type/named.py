@@ -95,6 +95,8 @@ def value_type_from_json(data: str | dict[str, Any]) -> ValueType:
     if cls is None:
         if "/" in name:
             return UnknownType(name, data)
+        if owned := _types_of_packs(name):
+            raise ValueError(_lacks_pack(name, owned))
         near = difflib.get_close_matches(name, [*_BUILTIN, *_ALIASES], n=1)
         raise ValueError(f"unknown value type {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
     try:
@@ -107,6 +109,19 @@ def _split(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
         raise ValueError('a value type is a name, or an object with "type" and its constraints')
     return data["type"], {key: value for key, value in data.items() if key != "type"}
+
+
+def _types_of_packs(name: str) -> dict[str, str]:
+    from flowra.type.handler import types_of_packs
+
+    return types_of_packs(name)
+
+
+def _lacks_pack(name: str, owned: dict[str, str]) -> str:
+    if len(owned) == 1:
+        return f"unknown value type {name!r}; did you mean {next(iter(owned))}?"
+    named = " and ".join(f"{full_name} of {pack}" for full_name, pack in owned.items())
+    return f"value type {name!r} may be {named}; write which"
 
 
 def _from_pack(name: str) -> type[ValueType] | None:

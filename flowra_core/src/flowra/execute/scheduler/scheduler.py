@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import copy_context
 from typing import Any
 
 from flowra.dag.context import NodeCancelledError
@@ -75,6 +76,8 @@ class Scheduler:
         self._guarded = False
         # The states whose results were known before the run.
         self._recalled: set[NodeState] = set()
+        # What every thread of the run runs in: with the session's own packs.
+        self._context = copy_context()
         # Seconds that a call of a node type takes, as seen last.
         self._cost: dict[str, float] = {}
 
@@ -194,7 +197,8 @@ class Scheduler:
 
     def _start_thread(self) -> None:
         self._threads += 1
-        threading.Thread(target=self._help, name=f"flowra-{self._threads}", daemon=True).start()
+        run = self._context.copy().run
+        threading.Thread(target=run, args=(self._help,), name=f"flowra-{self._threads}", daemon=True).start()
 
     # ---- threads -----------------------------------------------------------------------------------------------------
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from flowra.config.settings import load_settings
 from flowra.dag.catalog import NodeCatalog
@@ -30,7 +31,7 @@ from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import Run, new_run_id
 from flowra.execute.session.running import RunningRun
 from flowra.execute.values import Value
-from flowra.plugin.manager import PluginManager
+from flowra.plugin.manager import PluginManager, manager_in_context
 from flowra.storage.address import open_store
 from flowra.storage.store import Store
 
@@ -38,6 +39,21 @@ if TYPE_CHECKING:
     from flowra.execute.cache import ResultCache
 
 __all__ = ["Session"]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _with_own_packs(method: Callable[Concatenate[Session, P], T]) -> Callable[Concatenate[Session, P], T]:
+    """Have value types, their handlers and components come from the session's packs while a method runs."""
+
+    @wraps(method)
+    def run(session: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with manager_in_context(session.catalog.manager):
+            return method(session, *args, **kwargs)
+
+    return run
 
 
 class Session:
@@ -50,7 +66,8 @@ class Session:
     ```
 
     Args:
-        manager: The installed packs; the process's own if None.
+        manager: The packs: their nodes, value types, components, observers and stores; those that are installed if
+            None.
         executor: What runs the plans; a `LocalExecutor` if None.
         store: Where results are kept and looked up: a folder, an address, an open store; None for the one in the
             settings. It is opened with the first run.
@@ -76,6 +93,7 @@ class Session:
         self._opening = threading.Lock()
 
     @property
+    @_with_own_packs
     def store(self) -> Store | None:
         """The store, opened if it is not open yet; None for a session without a cache.
 
@@ -95,6 +113,7 @@ class Session:
         """The journals of earlier runs."""
         return RunHistory(load_settings().cache_dir / "runs")
 
+    @_with_own_packs
     def plan(
         self, graph: Graph, *, inputs: Mapping[str, Any] | None = None, targets: Iterable[str] = ()
     ) -> LogicalPlan:
@@ -174,6 +193,7 @@ class Session:
             await waiting
             raise
 
+    @_with_own_packs
     def run_plan(
         self,
         plan: LogicalPlan,
@@ -268,6 +288,7 @@ class Session:
             warnings=(*warnings, *reporter.broken),
         )
 
+    @_with_own_packs
     def physical_plan(self, plan: LogicalPlan, *, policy: CachePolicy | None = None) -> PhysicalPlan:
         """Ask the cache what of a plan has to run; nothing runs, and no value is read."""
         reporter = EventReporter("", [], RunControl())

@@ -11,9 +11,10 @@ from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
 from flowra.dag.key.code.closure import Code, CodeFinder
 from flowra.dag.key.code.live import code_of_class
-from flowra.dag.key.parts import Unkeyable
+from flowra.dag.key.parts import Unkeyable, digest_of_plain
 from flowra.dag.node import Node
 from flowra.exceptions import PluginError
+from flowra.plugin.conflicts import claimed_name
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf, UnionOf
 
@@ -53,14 +54,17 @@ class NodeCode:
         """
         if self._handlers is None:
             self._handlers = {
-                entry.name: tuple(filter(None, (entry.handler, entry.type)))
-                for _, entry in self._catalog.manager.entries("value_types")
+                claimed_name(entry.kind, entry.name, pack.id, entry.type): tuple(
+                    filter(None, (entry.handler, entry.type))
+                )
+                for pack, entry in self._catalog.manager.entries("value_types")
             }
         ports = (*description.init, *description.inputs, *description.outputs)
         names = {name for port in ports for name in _handled(port.value_type)}
         found: dict[str, Code] = {}
         for name in sorted(names & self._handlers.keys()):
-            found[name] = Code({}, {})
+            # Their names count too: a module may hold several handlers.
+            found[name] = Code({}, {target: digest_of_plain(target) for target in self._handlers[name]})
             for target in self._handlers[name]:
                 code = self._of_target(target)
                 if isinstance(code, Unkeyable):
