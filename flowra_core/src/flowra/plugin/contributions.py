@@ -64,7 +64,8 @@ class ValueTypeEntry(Contribution):
     """A handler for a value type: it coerces, summarises and exports the type's values.
 
     Attributes:
-        name: The value type's name: `AnyImage`.
+        name: The value type's name: `AnyImage`. A type of the pack's own is written with the pack's id before it,
+            `acme/Spectrum`.
         handler: A `flowra.type.handler.ValueHandler` subclass, as `"module:Class"`.
         type: For a type that Flowra does not declare itself, its `ValueType` subclass, as `"module:Class"`.
     """
