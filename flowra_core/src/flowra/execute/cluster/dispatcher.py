@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextvars import copy_context
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -88,7 +89,13 @@ class Dispatcher:
         self._told_to_stop = False
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._guarded(work), name=f"flowra-{work.__name__.strip('_')}", daemon=True)
+            threading.Thread(
+                # In the context of the run, with the session's own packs.
+                target=copy_context().run,
+                args=(self._guarded(work),),
+                name=f"flowra-{work.__name__.strip('_')}",
+                daemon=True,
+            )
             for work in (self._dispatch, self._take_in)
         ]
         if job.reporter.observed:
