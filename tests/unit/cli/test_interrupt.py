@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
+from fixtures.cli_pack import write_graph
+
+#: Makes its stdin, which is a terminal, the one that it and what it starts are controlled by, and becomes the command.
+ON_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -70,3 +83,63 @@ def test_programs_read_that_the_run_was_cancelled(running):
     assert process.returncode == 130
     last = json.loads(stdout.splitlines()[-1])
     assert (last["event"], last["status"]) == ("finished", "cancelled")
+
+
+def gone(pid):
+    """Tell whether a process ends within seconds."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize(("polite", "times"), [("true", 1), ("false", 1), ("false", 2)])
+def test_keys_on_a_terminal_end_a_run_and_the_process_that_a_node_has_of_its_own(flowra, polite, times):
+    """The terminal signals its foreground processes, of which the node's is none: the run has to see to it."""
+    write_graph(flowra.work / "apart.json", {"apart": {"type": "play/Apart", "inputs": {"seconds": 30}}})
+    keyboard, terminal = os.openpty()
+    command = flowra.command("run", "apart.json", "-s", f"apart.polite={polite}")
+    with subprocess.Popen(
+        [sys.executable, "-c", ON_TERMINAL, *command],
+        cwd=flowra.work,
+        env={**flowra.environment, "TERM": "dumb", "COLUMNS": "200"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    ) as process:
+        os.close(terminal)
+        try:
+            said = read_until(keyboard, r"slow began")
+            pid = int(re.search(r"pid (\d+)", said)[1])
+            began = time.monotonic()
+            for _ in range(times):
+                os.write(keyboard, b"\x03")
+                time.sleep(0.1)
+            read_until(keyboard, None)
+            assert process.wait(timeout=15) == 130
+            assert time.monotonic() - began < 10
+            assert gone(pid)
+        finally:
+            process.kill()
+            os.close(keyboard)
+
+
+def read_until(terminal, pattern):
+    """Return what is written to a terminal until a pattern is seen; until nobody can write any more, without one."""
+    said = ""
+    while pattern is None or not re.search(pattern, said):
+        try:
+            data = os.read(terminal, 4096)
+        except OSError:  # how Linux says that the other side is closed
+            data = b""
+        if not data:
+            assert pattern is None, said
+            break
+        said += data.decode(errors="replace")
+    return said

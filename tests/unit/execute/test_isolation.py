@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import struct
+import threading
 import time
 from pathlib import Path
 
@@ -10,8 +13,13 @@ import numpy as np
 import pytest
 from fixtures import isolated_nodes as nodes
 
+from flowra.dag.context import RunContext
 from flowra.dag.graph import Graph
 from flowra.dag.node import Node
+from flowra.exceptions import NodeCrashedError
+from flowra.execute.instances import InstancePool
+from flowra.execute.isolation.slot import IsolatedSlot
+from flowra.execute.local import LocalExecutor
 from flowra.execute.session import Session
 
 
@@ -126,3 +134,87 @@ def test_a_result_is_kept_and_recalled(packs, tmp_path):
 def test_nodes_on_threads_stay_where_they_are(run_one):
     assert issubclass(nodes.Beside, Node)
     assert run_one(nodes.Beside).outputs["it.pid"] == os.getpid()
+
+
+@pytest.fixture
+def context(tmp_path):
+    class Services:
+        def progress(self, *_):
+            pass
+
+        log = preview = progress
+
+        def cancelled(self):
+            return False
+
+    return RunContext("run", "it", tmp_path, Services())
+
+
+def has_ended(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_can_not_be_read_ends_the_call_at_once_with_a_typed_error(packs, context, there):
+    slot = IsolatedSlot(InstancePool(), nodes.Apart, nodes.Apart.InitArgs())
+    node = slot.take(context)
+    channel = node.process._channel
+    garbage = struct.pack(">I", 4) + b"{no}"
+    if there:
+        channel._socket.sendall(garbage)
+    else:
+        received = channel.receive
+
+        def unreadable():
+            received()
+            raise ValueError("no such dtype")
+
+        channel.receive = unreadable
+    with pytest.raises(NodeCrashedError, match="can't read what") as raised:
+        node.run(context, nodes.Apart.InputArgs())
+    assert ("JSONDecodeError" if there else "no such dtype") in raised.value.why
+    slot.give(node)
+    again = slot.take(context)
+    assert again is not node, "a process that can't be understood is not used again"
+    slot.give(again)
+    assert slot.close() == []
+
+
+def test_closing_ends_a_busy_process_that_hears_no_signal_though_nobody_waits_for_it(packs, context, tmp_path):
+    slot = IsolatedSlot(InstancePool(), nodes.Patient, nodes.Patient.InitArgs())
+    node = slot.take(context)
+    args = nodes.Patient.InputArgs(ledger=str(tmp_path / "ledger"))
+    described, parts = node._packed(args)
+    header = {"run_id": "run", "node_id": "it", "output_dir": str(tmp_path), "inputs": described}
+    node.process._channel.send("run", parts, **header)
+    deadline = time.monotonic() + 10
+    while len((tmp_path / "ledger").read_text().split() if (tmp_path / "ledger").exists() else []) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    # What came last is written once SIGTERM is no longer heard.
+    began = time.monotonic()
+    assert slot.close() == []
+    assert time.monotonic() - began < 3
+    deadline = time.monotonic() + 3
+    while not has_ended(node.process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    slot.give(node)
+    with pytest.raises(ProcessLookupError):
+        os.kill(node.process.pid, signal.SIGKILL)
+
+
+def test_threads_that_come_back_from_calls_without_time_are_not_kept_beside_their_successors(packs):
+    counts = []
+
+    def count(event):
+        if type(event).__name__ == "NodeFailed":
+            counts.append(sum(each.name.removeprefix("flowra-").isdigit() for each in threading.enumerate()))
+
+    with Session(cache=False, executor=LocalExecutor(threads=2)) as session:
+        graph = Graph("late")
+        for number in range(8):
+            graph.add(nodes.HoldsGil, id=f"n{number}")
+        assert len(session.run(graph, observers=[count]).failures) == 8
+    assert len(counts) == 8
+    assert counts[-1] <= 5, counts

@@ -214,16 +214,19 @@ class CallRunner:
         if self._cache is not None and isinstance(self._cache.referenced(value), BlobRef):
             value.data = ABSENT
 
-    def abandon(self, call: Call) -> None:
-        """Tell a call that ran out of time that nobody waits for it any more."""
+    def abandon(self, call: Call) -> bool:
+        """Tell a call that ran out of time that nobody waits for it any more; return whether a thread is at it."""
         timed = self._timed.pop(call, None)
-        if timed is not None:
-            timed.context.abandon()
-            timed.slot.discard(timed.instance)
-            if timed.stop is not None:
-                timed.stop()
-            elif timed.held is not None:
-                timed.held.release()  # another try must not wait for this one
+        if timed is None:
+            return False
+        timed.context.abandon()
+        timed.slot.discard(timed.instance)
+        if timed.stop is not None:
+            timed.stop()
+            return False
+        if timed.held is not None:
+            timed.held.release()  # another try must not wait for this one
+        return True
 
     # ---- making a call -----------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -113,6 +114,10 @@ class _Child:
                 message = self._channel.receive()
             except (EOFError, OSError):
                 return  # the guardian ends the process
+            except Exception as error:  # noqa: BLE001  whatever it is, the supervisor must not wait for an answer
+                with suppress(OSError):
+                    self._channel.send("lost", why=f"{type(error).__name__}: {error}")
+                os._exit(1)
             if message.kind == "cancel":
                 self._stopping.set()
             else:

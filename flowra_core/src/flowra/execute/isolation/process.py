@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from flowra.dag.context import NodeCancelledError, RunServices
 from flowra.exceptions import NodeCrashedError, NodeFailedError, NodeMemoryError, PluginError
@@ -61,6 +62,8 @@ class ChildProcess:
         self._tail = ""
         self._begun = b""
         self._kill_at: float | None = None
+        # Guards that it is not signalled, nor looked at, once another thread has waited for it: its id is free then.
+        self._reaping = threading.Lock()
         self._ended = False
         self.stopped = False
         ours, theirs = socket.socketpair()
@@ -116,10 +119,14 @@ class ChildProcess:
                     message = self._channel.receive()
                 except (EOFError, OSError):
                     self._over(node, services, cancelled_at is not None)
+                except Exception as error:
+                    self._lose("this process can't read what the node's process says", error)
                 if message.kind in ("progress", "log", "preview"):
                     _report(message, node, services)
                 elif message.kind == "ready":
                     self._check(message)
+                elif message.kind == "lost":
+                    self._lose("the node's process can't read what it is told", message.header["why"])
                 else:
                     return self._answer(message, node)
             elif self.dead:
@@ -141,14 +148,22 @@ class ChildProcess:
         self._kill_at = time.monotonic() + _GRACE
         self._signal(signal.SIGTERM)
 
+    def see_stopped(self) -> None:
+        """Wait until a process that was told to end has ended, and see to it that it does."""
+        assert self._kill_at is not None
+        while not self.dead and time.monotonic() < self._kill_at:
+            time.sleep(0.01)
+        self._signal(signal.SIGKILL)
+
     def end(self) -> None:
         """End the process group now, and remove what is left of it."""
         self.stopped = True
-        if self._ended:
-            return
-        self._signal(signal.SIGKILL)
-        self._ended = True
-        self._process.wait()
+        with self._reaping:
+            if self._ended:
+                return
+            self._kill_group(signal.SIGKILL)
+            self._ended = True
+            self._process.wait()
         self._channel.close()
         os.close(self._output)
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -179,18 +194,30 @@ class ChildProcess:
             self._channel.send("cancel")
 
     def _signal(self, number: int) -> None:
-        # Until it is waited for, its id can't be another process's.
-        if not self._ended:
-            # macOS denies permission to a group of which only the ended leader is left.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
+        with self._reaping:
+            if not self._ended:
+                self._kill_group(number)
+
+    def _kill_group(self, number: int) -> None:
+        # macOS denies permission to a group of which only the ended leader is left.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
     @property
     def dead(self) -> bool:
         """Whether the process has ended."""
-        if self._ended:
-            return True
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        with self._reaping:
+            if self._ended:
+                return True
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _lose(self, what: str, why: object) -> NoReturn:
+        """End a process that can't be understood any more, and raise the error for it."""
+        self.end()
+        said = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
+        raise NodeCrashedError(
+            what, why=said, fix="run it again; if that is no cure, report it: the fault is Flowra's"
+        ) from (why if isinstance(why, Exception) else None)
 
     def _over(self, node: str, services: RunServices, cancelled: bool) -> None:
         """Raise the error for a process that has ended; never returns."""

@@ -97,7 +97,11 @@ class IsolatedSlot(InstanceSlot):
             busy = list(self._busy)
         for each in busy:
             each.process.stop()
-        return _closed(idle)
+        failures = _closed(idle)
+        # Nobody else may be there to see to it: what waits for their answers are threads that need not live on.
+        for each in busy:
+            each.process.see_stopped()
+        return failures
 
     def _let_go(self, instance: IsolatedNode | None) -> None:
         with self._lock:

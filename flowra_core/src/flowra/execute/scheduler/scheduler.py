@@ -70,6 +70,8 @@ class Scheduler:
         self._unfinished = 0
         self._ended = 0
         self._threads = 0
+        # Threads that have come back from a call that ran out of time: others have taken their places.
+        self._returned = 0
         self._crash: BaseException | None = None
         self._parked: dict[NodeState, list[Call]] = {}
         # Whether calls may run out of time: a thread can't end the call that it runs, and that of `run` has to return.
@@ -245,6 +247,11 @@ class Scheduler:
         self, willing: Callable[[NodeState | Call], bool] | None, leave: Callable[[], bool] | None
     ) -> NodeState | Call | None:
         with self._lock:
+            if self._returned and leave is None:
+                self._returned -= 1
+                self._threads -= 1
+                self._most_threads -= 1
+                return None
             unit = self._queue.take(willing, leave)
             if unit is not None:
                 self._call_for_help()
@@ -291,6 +298,10 @@ class Scheduler:
             result = self._runner.call(call, self._finish_later)
         except LengthsDifferError as error:
             return self._settle(call, self._fail(call.name, lengths_differ(call.node, error)))
+        except OverdueError:
+            with self._lock:
+                self._returned += 1
+            return None
         except _WITHOUT_RESULT as error:
             return self._without_result(call, error)
         self._cost[description.type] = time.perf_counter() - began
@@ -397,14 +408,15 @@ class Scheduler:
         self._watchdog.watch(call, limit)
 
     def _expire(self, call: Call) -> None:
-        """End a call that ran out of time; its thread is left to itself, and another takes its place."""
+        """End a call that ran out of time; if it has a thread, that is left to itself, and another takes its place."""
         limit = call.node.description.traits.timeout
         assert limit is not None
-        self._runner.abandon(call)
+        has_thread = self._runner.abandon(call)
         following = self._retry_or_fail(call, timed_out(call.node, limit))
         with self._lock:
-            self._most_threads += 1
-            self._start_thread()
+            if has_thread:
+                self._most_threads += 1
+                self._start_thread()
             if following is not None:
                 self._enqueue([following])
 
