@@ -94,8 +94,9 @@ class ClusterRunner(CallRunner):
             self._warned.add((node, text))
             self._job.reporter.log(node, text, "warning")
 
-    def abandon(self, call: Call) -> None:
+    def abandon(self, call: Call) -> bool:
         """Nothing: time limits are kept by the workers."""
+        return False
 
     def _taken_up(self, call: Call, reply: Reply) -> Any:
         """Take up what a worker says of a call."""

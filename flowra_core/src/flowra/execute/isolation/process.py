@@ -119,7 +119,7 @@ class ChildProcess:
                     message = self._channel.receive()
                 except (EOFError, OSError):
                     self._over(node, services, cancelled_at is not None)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001  what the process writes is not to be trusted
                     self._lose("this process can't read what the node's process says", error)
                 if message.kind in ("progress", "log", "preview"):
                     _report(message, node, services)

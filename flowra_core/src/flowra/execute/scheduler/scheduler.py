@@ -1,16 +1,10 @@
-"""The scheduler: runs a plan on threads of this process.
-
-Each thread takes a node that is ready, runs it, and goes on with a node that has become ready by it; only what else
-became ready goes through the queue. So a run of cheap nodes stays on one thread, and dear ones spread over all.
-"""
+"""The scheduler: decides what of a plan runs when, hands values on and lets them go."""
 
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import copy_context
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flowra.dag.context import NodeCancelledError
@@ -22,18 +16,15 @@ from flowra.execute.executor import Job, Outcome
 from flowra.execute.failure import lengths_differ, named, release_values, retried_in_vain, timed_out, unmet_needs
 from flowra.execute.resources import Ledger
 from flowra.execute.runner import CallRunner, Expanded, Later, OverdueError
+from flowra.execute.scheduler.crew import Crew, Unit
 from flowra.execute.scheduler.inputs import add_lazy, blocked, calls_of
 from flowra.execute.scheduler.items import LengthsDifferError, gather
 from flowra.execute.scheduler.memory import MemoryBudget
-from flowra.execute.scheduler.ready import ReadyQueue
 from flowra.execute.scheduler.state import Call, Items, NodeState, Replaced, Scope, roots, scope_of
 from flowra.execute.scheduler.watchdog import Watchdog
 from flowra.execute.values import Ended, Failed, Value
 
 __all__ = ["Scheduler"]
-
-#: Calls of node types that take less than this, in seconds, are not worth waking another thread for.
-CHEAP = 0.0002
 
 _CANCELLED = Failed("the run was cancelled")
 #: What the runner raises for a call that gave no result; one that was overdue has been taken up already.
@@ -58,30 +49,19 @@ class Scheduler:
         self._ledger = ledger
         # The calls that have, or wait for, something of the ledger.
         self._needy: set[Call] = set()
-        self._most_threads = threads
         self._memory = MemoryBudget(memory, runner)
         self._watchdog = Watchdog(self._expire)
         runner.watch = self._watch
         runner.reader.loaded = lambda value: self._memory.add({"": value})
         self._outcome = Outcome()
-        # All that follows is guarded by the queue's lock.
-        self._queue: ReadyQueue[NodeState | Call] = ReadyQueue(lambda: job.control.cancelled)
+        self._crew = Crew(threads, lambda: job.control.cancelled, self._do)
+        self._queue = self._crew.queue
+        # It guards all that follows.
         self._lock = self._queue.lock
         self._unfinished = 0
-        self._ended = 0
-        self._threads = 0
-        # Threads that have come back from a call that ran out of time: others have taken their places.
-        self._returned = 0
-        self._crash: BaseException | None = None
         self._parked: dict[NodeState, list[Call]] = {}
-        # Whether calls may run out of time: a thread can't end the call that it runs, and that of `run` has to return.
-        self._guarded = False
         # The states whose results were known before the run.
         self._recalled: set[NodeState] = set()
-        # What every thread of the run runs in: with the session's own packs.
-        self._context = copy_context()
-        # Seconds that a call of a node type takes, as seen last.
-        self._cost: dict[str, float] = {}
 
     def run(self) -> Outcome:
         """Run the job to its end and return what came of it."""
@@ -96,19 +76,15 @@ class Scheduler:
                 self._release_known()
                 self._queue.push(ready)
                 if len(ready) > 1:
-                    self._call_for_help()
+                    self._crew.call_for_help()
                 if not self._unfinished:
                     self._queue.close()
                 self._guard(plan)
-            self._work(own=True)
-            while self._guarded and not self._queue.wait_closed(0.2):
-                pass
+            self._crew.work()
         finally:
             with self._lock:
                 self._queue.close()
             self._watchdog.close()
-        if self._crash is not None:
-            raise self._crash
         for output in self._job.wanted:
             found = scope[output.node].outputs
             if found is not None:
@@ -172,92 +148,23 @@ class Scheduler:
         ready.reverse()
         return ready
 
-    def _go_on_with(self, ready: list[NodeState | Call]) -> NodeState | Call | None:
+    def _go_on_with(self, ready: list[Unit]) -> Unit | None:
         """Return the first of what became ready, and put the rest into the queue. The lock is held."""
         if len(ready) > 1:
-            self._enqueue(ready[1:])
+            self._crew.enqueue(ready[1:])
         return ready[0] if ready else None
 
-    def _enqueue(self, units: Sequence[NodeState | Call]) -> None:
-        """Put units into the queue, and have another thread look at them. The lock is held."""
-        self._queue.push(units)
-        self._call_for_help()
-
-    def _call_for_help(self) -> None:
-        """Wake or start a thread if what is to be run next is worth one. The lock is held."""
-        unit = self._queue.peek()
-        # Cheap work is left to the thread that makes it; one helper watches whether it stays cheap.
-        if unit is None or (self._threads and not self._is_dear(unit)):
-            return
-        if self._queue.idle:
-            self._queue.wake()
-        elif self._threads < self._most_threads - (not self._guarded):
-            self._start_thread()
-
-    def _is_dear(self, unit: NodeState | Call) -> bool:
-        return unit.node is None or self._cost.get(unit.node.type, CHEAP) >= CHEAP
-
-    def _start_thread(self) -> None:
-        self._threads += 1
-        run = self._context.copy().run
-        threading.Thread(target=run, args=(self._help,), name=f"flowra-{self._threads}", daemon=True).start()
-
-    # ---- threads -----------------------------------------------------------------------------------------------------
-
-    def _help(self) -> None:
-        """Run what is dear, and what is cheap only if nothing has ended since this thread looked last."""
-        seen = -1
-
-        def willing(unit: NodeState | Call) -> bool:
-            nonlocal seen
-            stuck, seen = self._ended == seen, self._ended
-            return stuck or self._guarded or self._is_dear(unit)
-
-        try:
-            self._work(willing)
-        except BaseException as error:  # noqa: BLE001  a mistake of ours must end the run, not just a thread
-            self._end_run(error)
-
-    def _end_run(self, error: BaseException) -> None:
-        with self._lock:
-            self._crash = self._crash or error
-            self._queue.close()
-
     def _guard(self, plan: LogicalPlan) -> None:
-        """Leave the work to other threads if calls may run out of time. The lock is held."""
-        if self._guarded or all(node.description.traits.timeout is None for node in plan.nodes.values()):
-            return
-        self._guarded = True
-        self._start_thread()
-        self._queue.wake_all()
+        """See to it that calls of a plan may run out of time, if some may. The lock is held."""
+        if any(node.description.traits.timeout is not None for node in plan.nodes.values()):
+            self._crew.guard()
 
-    def _work(self, willing: Callable[[NodeState | Call], bool] | None = None, *, own: bool = False) -> None:
-        """Run what is ready until there is no more; on the `own` thread of the run, until it is to leave the work."""
-        leave = (lambda: self._guarded) if own else None
-        while (unit := self._next(willing, leave)) is not None:
-            following: NodeState | Call | None = unit
-            while following is not None:
-                following = self._call(following) if isinstance(following, Call) else self._begin(following)
-                if own and self._guarded and following is not None:
-                    with self._lock:
-                        self._enqueue([following])
-                    break
+    # ---- calls are made ----------------------------------------------------------------------------------------------
 
-    def _next(
-        self, willing: Callable[[NodeState | Call], bool] | None, leave: Callable[[], bool] | None
-    ) -> NodeState | Call | None:
-        with self._lock:
-            if self._returned and leave is None:
-                self._returned -= 1
-                self._threads -= 1
-                self._most_threads -= 1
-                return None
-            unit = self._queue.take(willing, leave)
-            if unit is not None:
-                self._call_for_help()
-            return unit
+    def _do(self, unit: Unit) -> Unit | None:
+        return self._call(unit) if isinstance(unit, Call) else self._begin(unit)
 
-    def _begin(self, state: NodeState) -> NodeState | Call | None:
+    def _begin(self, state: NodeState) -> Unit | None:
         """Start a node whose inputs are there, and return what this thread is to do next."""
         node = state.node
         if node is None:
@@ -276,10 +183,10 @@ class Scheduler:
         if not calls:
             return self._end_mapped(state, state.items)
         with self._lock:
-            self._enqueue(calls[1:])
+            self._crew.enqueue(calls[1:])
         return calls[0]
 
-    def _call(self, call: Call) -> NodeState | Call | None:
+    def _call(self, call: Call) -> Unit | None:
         """Make a call, and return what this thread is to do next."""
         if self._job.control.cancelled:
             return self._settle(call, self._without_value(call.name, _CANCELLED))
@@ -299,12 +206,11 @@ class Scheduler:
         except LengthsDifferError as error:
             return self._settle(call, self._fail(call.name, lengths_differ(call.node, error)))
         except OverdueError:
-            with self._lock:
-                self._returned += 1
+            self._crew.thread_came_back()
             return None
         except _WITHOUT_RESULT as error:
             return self._without_result(call, error)
-        self._cost[description.type] = time.perf_counter() - began
+        self._crew.cost[description.type] = time.perf_counter() - began
         if type(result) is dict:
             return self._settle(call, result)
         if isinstance(result, Later):
@@ -325,7 +231,7 @@ class Scheduler:
         """Have a call made that has what it needs now; another run may be what gave it back."""
         with self._lock:
             if self._queue.release(call):
-                self._push_from_outside(call)
+                self._crew.enqueue_from_outside(call)
 
     def _give_back(self, call: Call) -> None:
         self._needy.discard(call)
@@ -337,7 +243,7 @@ class Scheduler:
             call.needed = self._runner.needed(call)
             wanted = [state for state in call.state.lazy if _gives_one_of(call, state)]
             with self._lock:
-                self._enqueue(list(self._activate(wanted)))
+                self._crew.enqueue(list(self._activate(wanted)))
                 for state in wanted:
                     if not state.ended:
                         self._parked.setdefault(state, []).append(call)
@@ -354,22 +260,14 @@ class Scheduler:
         """
         try:
             following = self._taken_up(call, finish)
-        except BaseException as error:  # noqa: BLE001  as in `_help`
-            self._end_run(error)
+        except BaseException as error:  # noqa: BLE001  as `end_run` says
+            self._crew.end_run(error)
             return
         if following is not None:
             with self._lock:
-                self._push_from_outside(following)
+                self._crew.enqueue_from_outside(following)
 
-    def _push_from_outside(self, unit: NodeState | Call) -> None:
-        """Put a unit into the queue on a thread that will not take it itself. The lock is held."""
-        self._queue.push([unit])
-        if self._queue.idle:
-            self._queue.wake_all()
-        else:
-            self._call_for_help()
-
-    def _taken_up(self, call: Call, finish: Callable[[], Any]) -> NodeState | Call | None:
+    def _taken_up(self, call: Call, finish: Callable[[], Any]) -> Unit | None:
         try:
             result = finish()
         except _WITHOUT_RESULT as error:
@@ -378,7 +276,7 @@ class Scheduler:
 
     # ---- calls and nodes end -----------------------------------------------------------------------------------------
 
-    def _without_result(self, call: Call, error: Exception) -> NodeState | Call | None:
+    def _without_result(self, call: Call, error: Exception) -> Unit | None:
         """Take up a call that raised one of `_WITHOUT_RESULT`."""
         if isinstance(error, NodeFailedError):
             return self._retry_or_fail(call, error)
@@ -386,7 +284,7 @@ class Scheduler:
             return self._settle(call, self._without_value(call.name, _CANCELLED))
         return None
 
-    def _retry_or_fail(self, call: Call, error: NodeFailedError) -> NodeState | Call | None:
+    def _retry_or_fail(self, call: Call, error: NodeFailedError) -> Unit | None:
         retry = call.node.description.traits.retries
         cause = error.__cause__
         worth_it = retry is not None and cause is not None and retry.covers(cause)
@@ -415,10 +313,9 @@ class Scheduler:
         following = self._retry_or_fail(call, timed_out(call.node, limit))
         with self._lock:
             if has_thread:
-                self._most_threads += 1
-                self._start_thread()
+                self._crew.replace_thread()
             if following is not None:
-                self._enqueue([following])
+                self._crew.enqueue([following])
 
     def _fail(self, name: str, error: NodeFailedError, call: Call | None = None) -> Failed:
         error = named(error, name)
@@ -438,7 +335,7 @@ class Scheduler:
         self._job.reporter.not_run(name, value.reason)
         return value
 
-    def _settle(self, call: Call, result: Outputs | Ended | Failed) -> NodeState | Call | None:
+    def _settle(self, call: Call, result: Outputs | Ended | Failed) -> Unit | None:
         """Note a call's result; when it was the last of its node, end the node."""
         if self._needy:
             self._give_back(call)
@@ -454,7 +351,7 @@ class Scheduler:
                 return self._queue.take_now()
         return self._end_mapped(state, items)
 
-    def _end_mapped(self, state: NodeState, items: Items) -> NodeState | Call | None:
+    def _end_mapped(self, state: NodeState, items: Items) -> Unit | None:
         """End a node that mapped: its outputs are lists of what its calls gave."""
         assert state.node is not None
         ports = [port.name for port in state.node.description.outputs]
@@ -464,7 +361,7 @@ class Scheduler:
         state.items = None
         return self._end(state, {port: gather(results, items.shape, port) for port in ports})
 
-    def _end(self, state: NodeState, result: Outputs | Ended | Failed) -> NodeState | Call | None:
+    def _end(self, state: NodeState, result: Outputs | Ended | Failed) -> Unit | None:
         """End a node: hand its outputs on, let go what nobody takes any more, and return what to do next."""
         outputs: Outputs
         if isinstance(result, (Ended, Failed)):
@@ -473,12 +370,12 @@ class Scheduler:
         else:
             outputs = result
         self._memory.add(outputs)
-        ready: list[NodeState | Call] = []
+        ready: list[Unit] = []
         with self._lock:
             state.ended = True
             if state.takers or state.keep:
                 state.outputs = outputs
-            self._ended += 1
+            self._crew.ended += 1
             for consumer in state.consumers:
                 consumer.waiting -= 1
                 if not consumer.waiting:
@@ -523,7 +420,7 @@ class Scheduler:
 
     # ---- expansions --------------------------------------------------------------------------------------------------
 
-    def _expand(self, call: Call, expanded: Expanded) -> NodeState | Call | None:
+    def _expand(self, call: Call, expanded: Expanded) -> Unit | None:
         """Run a graph in a call's place; the call ends when the graph's outputs are there."""
         if self._needy:
             self._give_back(call)
@@ -548,7 +445,7 @@ class Scheduler:
                 return f"{node.id} needs {', '.join(lacking)}"
         return None
 
-    def _end_expansion(self, end: NodeState) -> NodeState | Call | None:
+    def _end_expansion(self, end: NodeState) -> Unit | None:
         assert end.replaced is not None
         call = end.replaced.call
         outputs: dict[str, Value] = {}
