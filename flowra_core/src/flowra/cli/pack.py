@@ -54,7 +54,8 @@ def list_packs(as_json: bool) -> None:
         click.echo("no packs: install one, for example with  flowra pack install flowra-image", err=True)
         return
     rows = [
-        (pack.id, pack.version, pack.status, str(count.get("nodes", 0)), pack.distribution) for pack, count in counts
+        (pack.id, pack.version, pack.status, str(count.get("nodes", 0)), pack.distribution + _where(pack))
+        for pack, count in counts
     ]
     print_table(("PACK", "VERSION", "STATUS", "NODES", "DISTRIBUTION"), rows)
     ailing = [pack.id for pack in manager.packs if pack.problem is not None]
@@ -84,6 +85,9 @@ def show(name: str, as_json: bool) -> None:
         "module": pack.module,
         "location": pack.location + (" (editable)" if pack.editable else ""),
     }
+    if pack.python:
+        facts["flowra"] = "that of its environment"
+        facts["runs in"] = pack.python
     for label, text in facts.items():
         click.echo(f"  {label + ':':<14}{text}")
     if pack.problem is not None:
@@ -155,6 +159,11 @@ def _the_pack(manager: PluginManager, name: str) -> Pack:
         why="; ".join(str(pack) for pack in packs),
         fix="give the name of the distribution, or the pack's own id",
     )
+
+
+def _where(pack: Pack) -> str:
+    """Return what a list says of where a pack is, after its distribution."""
+    return " (its own environment)" if pack.python else ""
 
 
 def _title(entry: Contribution) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowra.plugin.environments import remake_command
 from flowra.plugin.import_cost import ImportCost, measure_import_cost
 from flowra.plugin.mending import disable_command, install_command
 from flowra.plugin.packs import Pack, PackProblem
@@ -59,7 +60,7 @@ def examine(manager: PluginManager, packs: Iterable[Pack]) -> list[Finding]:
         cost = None
         if pack.status in {"ok", "conflict"} and pack.distribution:
             cost = measure_import_cost(
-                pack.module, [entry for owner, entry in manager.entries("nodes") if owner == pack]
+                pack.module, [entry for owner, entry in manager.entries("nodes") if owner == pack], python=pack.python
             )
         findings.append(Finding(pack, cost, tuple(_problems(manager, pack, cost))))
     return findings
@@ -74,7 +75,8 @@ def _problems(manager: PluginManager, pack: Pack, cost: ImportCost | None) -> It
         if pack.id in conflict.pack_ids and problem != pack.problem:
             yield problem
     for failed in cost.errors if cost else ():
-        mend = f"`{install_command(pack.distribution, '--upgrade')}`"
+        again = install_command(pack.distribution, "--upgrade")
+        mend = f"`{remake_command(pack.distribution) if pack.python else again}`"
         yield PackProblem(
             what=f"importing {failed.module} failed",
             why=failed.error,

@@ -34,14 +34,20 @@ def _options(function: _Function) -> _Function:
 
 @click.command("install")
 @click.argument("names", metavar="PACK...", nargs=-1, required=True)
+@click.option("--isolated", is_flag=True, help="Give each PACK an environment of its own, in which its nodes run.")
 @_options
-def install(names: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool) -> int:
+def install(names: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool, isolated: bool) -> int:
     """Install PACK into this environment: a .nodebin, a wheel, a folder, a git address, or a name.
 
     An archive is read as a stranger's, and refused before anything is written if it is not what the format allows.
     What would change is shown first, and refused if it would break what is installed. The packs are imported before
     they count. Whatever goes wrong, or interrupts it, leaves the environment as it was.
+
+    With --isolated nothing in this environment changes: PACK, what it depends on and this Flowra go into a new one,
+    which replaces the one that the pack had.
     """
+    if isolated:
+        return _install_isolated(names, dry_run=dry_run, as_json=as_json)
     return _install(names, yes=yes, dry_run=dry_run, as_json=as_json, newest=False)
 
 
@@ -52,22 +58,45 @@ def upgrade(names: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool) -> 
     """Install the newest PACK that fits here: of a name, the newest of the index; of a file, what is in it."""
     from flowra.plugin.manager import default_manager
 
-    distributions = {pack.id: pack.distribution for pack in default_manager().packs}
+    packs = default_manager().packs
+    isolated = next((pack for pack in packs if pack.python and {pack.id, pack.distribution} & set(names)), None)
+    if isolated is not None:
+        raise UsageError(
+            f"the pack {isolated.id} has an environment of its own",
+            fix=f"make it anew: flowra pack install --isolated {isolated.distribution}",
+        )
+    distributions = {pack.id: pack.distribution for pack in packs}
     known = [distributions.get(name, name) for name in names]
     return _install(known, yes=yes, dry_run=dry_run, as_json=as_json, newest=True)
 
 
 @click.command("uninstall")
 @click.argument("names", metavar="PACK...", nargs=-1, required=True)
+@click.option("--isolated", is_flag=True, help="Remove the environment that PACK has of its own.")
 @_options
-def uninstall(names: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool) -> int:
-    """Remove PACK, by its id or its distribution's name, from this environment; what it depended on stays."""
+def uninstall(names: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool, isolated: bool) -> int:
+    """Remove PACK, by its id or its distribution's name, from this environment; what it depended on stays.
+
+    With --isolated the environment that PACK has of its own is removed, with all that is in it.
+    """
     from flowra.pack.install.change import chosen_packs, plan_uninstall
     from flowra.plugin.manager import default_manager
 
+    packs = default_manager().packs
     with _in_words():
+        if isolated:
+            chosen = chosen_packs([pack for pack in packs if pack.python], names)
+            return _remove_isolated([pack.id for pack in chosen], dry_run=dry_run, as_json=as_json)
+        apart = next((pack for pack in packs if pack.python and {pack.id, pack.distribution} & set(names)), None)
+        here = [pack for pack in packs if not pack.python]
+        if apart is not None and not any({pack.id, pack.distribution} & set(names) for pack in here):
+            raise UsageError(
+                f"the pack {apart.id} is not in this environment",
+                why="it has one of its own",
+                fix=f"flowra pack uninstall --isolated {apart.id}",
+            )
         _take_back_interrupted()
-        plan = plan_uninstall(chosen_packs(default_manager().packs, names))
+        plan = plan_uninstall(chosen_packs(here, names))
         return _go_on(plan, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
@@ -80,6 +109,45 @@ def _install(names: Sequence[str], *, yes: bool, dry_run: bool, as_json: bool, n
         with _working("looking at what would change"):
             plan = plan_install(names, Path(scratch).resolve(), load_settings().trusted_keys, upgrade=newest)
         return _go_on(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+
+
+def _install_isolated(names: Sequence[str], *, dry_run: bool, as_json: bool) -> int:
+    from flowra.config import load_settings
+    from flowra.pack.environments import create, find
+
+    settings = load_settings()
+    if dry_run:
+        raise UsageError("--dry-run and --isolated don't go together", why="nothing in this environment would change")
+    before = {each.pack: each.version for each in find(settings.environments)}
+    done = []
+    with _in_words():
+        for name in names:
+            with _working(f"making an environment for {printable(name, 80)}"):
+                made = create(name, settings.environments, settings.trusted_keys)
+            done.append(made)
+            if not as_json:
+                earlier = f", in place of {before[made.pack]}" if made.pack in before else ""
+                click.echo(f"{made.distribution} {made.version} has an environment of its own{earlier}: {made.folder}")
+    if as_json:
+        print_json([{**each.to_json(), "folder": str(each.folder)} for each in done])
+    return 0
+
+
+def _remove_isolated(packs: Sequence[str], *, dry_run: bool, as_json: bool) -> int:
+    from flowra.config import load_settings
+    from flowra.pack.environments import find, remove
+
+    folder = load_settings().environments
+    if dry_run:
+        gone = [each for each in find(folder) if each.pack in packs]
+    else:
+        gone = [each for pack in packs for each in remove(pack, folder)]
+    if as_json:
+        print_json({"dry_run": dry_run, "removed": [str(each.folder) for each in gone]})
+        return 0
+    for each in gone:
+        click.echo(f"{each.distribution} {each.version} {'would be' if dry_run else 'is'} removed: {each.folder}")
+    return 0
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from flowra.exceptions import ConfigError
 
-__all__ = ["find_project_file", "read_settings_table", "user_cache_dir", "user_file", "user_folder"]
+__all__ = ["find_project_file", "read_settings_table", "user_cache_dir", "user_data_dir", "user_file", "user_folder"]
 
 _APPLICATION = "flowra"
 _ON_LINUX = sys.platform == "linux"
@@ -37,6 +37,15 @@ def user_cache_dir() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path(_APPLICATION, appauthor=False)
+
+
+def user_data_dir() -> Path:
+    """Return the user's folder for what is installed and kept; it need not exist."""
+    if _ON_LINUX:
+        return _xdg_folder("XDG_DATA_HOME", ".local/share")
+    from platformdirs import user_data_path
+
+    return user_data_path(_APPLICATION, appauthor=False)
 
 
 def _xdg_folder(variable: str, default: str) -> Path:

@@ -7,7 +7,8 @@ The layers, each replacing single values of those before it:
 3. the project's file: the first folder, from the current one upwards, that has a `flowra.toml`, or a
    `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
 4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`,
-   `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`.
+   `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`,
+   `FLOWRA_DATA_DIR`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
 """
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from flowra.config.files import find_project_file, read_settings_table, user_cache_dir, user_file
+from flowra.config.files import find_project_file, read_settings_table, user_cache_dir, user_data_dir, user_file
 from flowra.exceptions import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ ENVIRONMENT = {
     "resources": "FLOWRA_RESOURCES",
     "trusted_keys": "FLOWRA_TRUSTED_KEYS",
     "clusters": "FLOWRA_CLUSTERS",
+    "data_dir": "FLOWRA_DATA_DIR",
 }
 
 #: Settings that are lists, with what a value has to be.
@@ -75,6 +77,7 @@ class Settings:
             environment as in `gpu=1,licence=2`.
         trusted_keys: Public keys, as `ed25519:…`, whose signatures of archives you trust; in the environment, separated
             by commas. A project's file can't say whom you trust.
+        data_dir: The folder for what is installed and kept: packs' own environments, in `environments`.
     """
 
     packs_disabled: tuple[str, ...] = ()
@@ -84,6 +87,12 @@ class Settings:
     resources: Mapping[str, float] = field(default_factory=dict)
     trusted_keys: tuple[str, ...] = ()
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    data_dir: Path = field(default_factory=user_data_dir)
+
+    @property
+    def environments(self) -> Path:
+        """The folder of the environments that packs have of their own."""
+        return self.data_dir / "environments"
 
 
 @dataclass(frozen=True, slots=True)

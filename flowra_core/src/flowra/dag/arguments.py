@@ -198,6 +198,8 @@ def _is_class_variable(raw: Any) -> bool:
 
 
 def _port(name: str, annotation: Any, default: Any) -> Port:
+    if isinstance(annotation, Port):  # of a class that is known by its description alone
+        return annotation
     if name.startswith("_"):
         raise ValueError("a port's name can't begin with an underscore")
     if name in _RESERVED:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from flowra.dag.description import NodeDescription
 from flowra.dag.node import Node
+from flowra.dag.stand_in import Home, stand_in
 from flowra.exceptions import PluginError
 from flowra.plugin.contributions import Migration
 from flowra.plugin.manager import PluginManager, default_manager
@@ -64,6 +66,8 @@ class NodeCatalog:
     def node_class(self, type_id: str) -> type[Node]:
         """Return the class of a node type, importing its pack if that has not happened yet.
 
+        For a node of a pack with an environment of its own it is a class that stands for it.
+
         Raises:
             PluginError: There is no such type, or its pack can't be loaded.
         """
@@ -99,7 +103,7 @@ class NodeCatalog:
         if written is None:
             return self.node_class(type_id).describe(entry.group)
         try:
-            return NodeDescription.from_json(dict(written))
+            described = NodeDescription.from_json(dict(written))
         except (ValueError, KeyError, TypeError) as error:
             pack, _ = self.manager.node(type_id)
             raise PluginError(
@@ -108,9 +112,16 @@ class NodeCatalog:
                 why=f"{type(error).__name__}: {error}",
                 fix=f"install it again: pip install --force-reinstall {pack.distribution}",
             ) from error
+        pack, _ = self.manager.node(type_id)
+        if not pack.python:
+            return described
+        return replace(described, traits=replace(described.traits, isolation="process"))
 
     def _load(self, type_id: str) -> type[Node]:
         pack, entry = self.manager.node(type_id)
+        if pack.python:
+            module, _, name = entry.target.partition(":")
+            return stand_in(self.describe(type_id), Home(Path(pack.python), module, name, pack.distribution))
         loaded: Any = self.manager.load(entry.target, pack)
         if not (isinstance(loaded, type) and issubclass(loaded, Node)):
             raise PluginError(

@@ -57,6 +57,7 @@ class AvailablePack:
             requires_flowra=record.requires_flowra,
             status="disabled" if disabled else _STATUS[record.state],
             problem=None if disabled else record.problem,
+            python=record.python,
         )
         return cls(pack, {} if disabled else record.contributions, record.manifest)
 

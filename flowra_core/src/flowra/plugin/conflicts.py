@@ -45,6 +45,7 @@ class Conflict:
         providers: The packs, as text: `pack image (flowra-image 0.1.0)`.
         distributions: Their distributions.
         pack_ids: Their ids.
+        isolated: Which of them have environments of their own.
     """
 
     kind: str
@@ -52,12 +53,16 @@ class Conflict:
     providers: tuple[str, ...]
     distributions: tuple[str, ...]
     pack_ids: tuple[str, ...]
+    isolated: tuple[bool, ...]
 
     def problem(self) -> PackProblem:
         """Return the conflict as each of the packs shows it."""
         thing = "the pack id" if self.kind == PACK_ID else f"{self.kind.replace('_', ' ').removesuffix('s')}"
         removable = [name for name in self.distributions if name]
-        if removable:
+        isolated = next((name for name, apart in zip(self.pack_ids, self.isolated, strict=True) if apart), None)
+        if isolated is not None:
+            mend = f"keep one: `flowra pack uninstall --isolated {isolated}`, or uninstall the other"
+        elif removable:
             uninstall = install_command(removable[-1]).replace("install", "uninstall", 1)
             mend = f"keep one: `{uninstall}`, or {disable_command(removable[-1])}"
         else:
@@ -99,4 +104,5 @@ def _conflict(kind: str, name: str, packs: Sequence[Pack]) -> Conflict:
         providers=tuple(str(pack) for pack in packs),
         distributions=tuple(pack.distribution for pack in packs),
         pack_ids=tuple(pack.id for pack in packs),
+        isolated=tuple(bool(pack.python) for pack in packs),
     )

@@ -11,6 +11,7 @@ from flowra.exceptions import PluginError
 from flowra.plugin.index import Index, index_path, load_index, save_index
 from flowra.plugin.packs import PackProblem
 from flowra.plugin.record import MANIFEST_NAME, PackRecord, State, stamp, stamp_sources
+from flowra.plugin.search_path import folder_state
 from flowra.version import VERSION
 
 if TYPE_CHECKING:
@@ -32,25 +33,36 @@ class Discovery:
         is_disabled: Says of a record whether it is disabled; disabled packs are not read further than their metadata.
         cache_dir: The folder that keeps the index; None for no index.
         refresh: Look at every pack again, whatever the index says.
+        environments: The folder of packs' own environments; None to look for none.
 
     Attributes:
         records: Every pack found, the unusable ones too.
     """
 
     def __init__(
-        self, is_disabled: Callable[[PackRecord], bool], *, cache_dir: Path | None = None, refresh: bool = False
+        self,
+        is_disabled: Callable[[PackRecord], bool],
+        *,
+        cache_dir: Path | None = None,
+        refresh: bool = False,
+        environments: Path | None = None,
     ) -> None:
         self._is_disabled = is_disabled
         self._began_ns = time.time_ns()
         self._path = index_path(cache_dir) if cache_dir is not None else None
-        loaded = load_index(self._path) if self._path is not None and not refresh else None
+        state = folder_state(str(environments)) if environments is not None else None
+        loaded = load_index(self._path, state) if self._path is not None and not refresh else None
         if loaded is None:
             # The state is taken first: what changes while the packs are read makes the index stale, not wrong.
             from flowra.plugin.distributions import find_packs
             from flowra.plugin.search_path import take_state
 
-            self._index = Index(take_state(), [])
+            self._index = Index(take_state(), [], state)
             self._index.records.extend(map(self._read, find_packs()))
+            if environments is not None and state is not None and state[1] != -1:
+                from flowra.plugin.isolated import find_isolated_packs
+
+                self._index.records.extend(map(self._read, find_isolated_packs(environments)))
             self._save()
         else:
             self._index = loaded
@@ -105,6 +117,10 @@ def read_pack(record: PackRecord) -> PackRecord:
     from flowra.plugin.compatibility import fits
     from flowra.plugin.contribution_base import NAME_PATTERN
 
+    if record.python:
+        from flowra.plugin.isolated import read_isolated
+
+        return read_isolated(record)
     record = replace(record, state="found", package="", problem=None, contributions={}, manifest="", code_stamps=())
     if not NAME_PATTERN.fullmatch(record.id) or record.id in RESERVED_PACK_IDS:
         why = "it is reserved" if record.id in RESERVED_PACK_IDS else "ids are letters, digits, '_' and '-'"

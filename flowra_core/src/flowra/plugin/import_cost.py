@@ -62,7 +62,7 @@ class ImportCost:
 
 
 def measure_import_cost(
-    module: str, nodes: Iterable[NodeEntry] = (), *, timeout: float = _LONGEST_IMPORT_S
+    module: str, nodes: Iterable[NodeEntry] = (), *, timeout: float = _LONGEST_IMPORT_S, python: str = ""
 ) -> ImportCost:
     """Import a pack's modules in a process of their own and return what each took.
 
@@ -70,16 +70,18 @@ def measure_import_cost(
         module: The entry-point module.
         nodes: The pack's nodes; each of their modules is imported once.
         timeout: The longest that all imports together may take, in seconds.
+        python: The Python of the environment that the pack has of its own; this one if empty.
 
     Returns:
         The costs. Whatever the modules do, also where they end or hang the process, is told as their error.
     """
     modules = list(dict.fromkeys([module, *(node.target.partition(":")[0] for node in nodes)]))
-    request = json.dumps({"path": [entry for entry in sys.path if isinstance(entry, str)], "modules": modules})
+    path = [entry for entry in sys.path if isinstance(entry, str)] if not python else None
+    request = json.dumps({"path": path, "modules": modules})
     probe = Path(__file__).with_name("import_probe.py")
     try:
-        finished = subprocess.run(  # noqa: S603 - this Python, a script of ours
-            [sys.executable, str(probe)],
+        finished = subprocess.run(  # noqa: S603 - a Python, a script of ours
+            [python, "-I", str(probe)] if python else [sys.executable, str(probe)],
             input=request.encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

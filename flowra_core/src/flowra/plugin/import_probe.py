@@ -20,10 +20,13 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     # Flowra's own part is not the pack's cost. The first entry is this script's folder, whose modules are no one's.
-    sys.path[:] = [*sys.path[1:], *request["path"]]
+    # In "isolated" mode, as it is used for an environment of a pack, there is no such entry.
+    own = sys.path[0 if sys.flags.isolated else 1 :]
+    path = request["path"] if request["path"] is not None else own
+    sys.path[:] = [*own, *path]
     importlib.import_module("flowra.plugin.markers")
     importlib.import_module("flowra.plugin.contributions")
-    sys.path[:] = request["path"]
+    sys.path[:] = path
     for module in request["modules"]:
         error = ""
         began = time.perf_counter()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowra.plugin.record import PackRecord
-from flowra.plugin.search_path import PathState, newest_change, search_path, state_is_current
+from flowra.plugin.search_path import FolderState, PathState, newest_change, search_path, state_is_current
 from flowra.version import VERSION
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Index", "index_path", "load_index", "save_index"]
 
-_FORMAT = "flowra-packs/1"
+_FORMAT = "flowra-packs/2"
 #: Two changes this close may carry one time stamp, so that the second can't be told from the first.
 _CLOCK_TICK_NS = 50_000_000
 _WHOLE_SECOND_TICK_NS = 2_000_000_000
@@ -39,10 +39,12 @@ class Index:
     Attributes:
         path_state: The search path, as it was when the packs were looked for.
         records: The packs.
+        environments: The folder of packs' own environments, and its modification time then.
     """
 
     path_state: list[PathState]
     records: list[PackRecord]
+    environments: FolderState | None = None
 
 
 def index_path(cache_dir: Path) -> Path:
@@ -51,8 +53,13 @@ def index_path(cache_dir: Path) -> Path:
     return cache_dir / "packs" / f"{zlib.crc32(key.encode(errors='surrogateescape')):08x}.json"
 
 
-def load_index(path: Path) -> Index | None:
-    """Return the index if there is one that is whole and still true of what is installed."""
+def load_index(path: Path, environments: FolderState | None = None) -> Index | None:
+    """Return the index if there is one that is whole and still true of what is installed.
+
+    Args:
+        path: The index's file.
+        environments: The folder of packs' own environments as it is now; None where none are looked for.
+    """
     try:
         checksum, _, body = path.read_bytes().partition(b"\n")
         if int(checksum, 16) != zlib.crc32(body):
@@ -60,7 +67,9 @@ def load_index(path: Path) -> Index | None:
         data = json.loads(body)
         if data["key"] != _key():
             return None
-        index = Index([(path, modified, listing) for path, modified, listing in data["path"]], [])
+        if data["environments"] != (list(environments) if environments is not None else None):
+            return None
+        index = Index([(path, modified, listing) for path, modified, listing in data["path"]], [], environments)
         if not state_is_current(index.path_state):
             return None
         index.records.extend(map(PackRecord.from_json, data["packs"]))
@@ -82,13 +91,14 @@ def save_index(path: Path, index: Index, began_ns: int) -> bool:
         Whether it was written. It is not where that isn't possible, nor when something changed just before the packs
         were looked for: a second change right after could not be told from the first.
     """
-    newest = newest_change(index.path_state)
+    newest = max(newest_change(index.path_state), index.environments[1] if index.environments is not None else -1)
     for record in index.records:
         newest = max([newest, *(max(changes) for _, *changes, _ in (*record.metadata_stamps, *record.code_stamps))])
     tick = _CLOCK_TICK_NS if newest % 1_000_000_000 else _WHOLE_SECOND_TICK_NS
     if newest > began_ns - tick:
         return False
-    data = {"key": _key(), "path": index.path_state, "packs": [record.to_json() for record in index.records]}
+    packs = [record.to_json() for record in index.records]
+    data = {"key": _key(), "path": index.path_state, "environments": index.environments, "packs": packs}
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     try:
         body = json.dumps(data, separators=(",", ":")).encode()

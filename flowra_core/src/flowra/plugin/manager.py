@@ -10,6 +10,7 @@ from flowra.exceptions import PluginError
 from flowra.plugin.available import AvailablePack
 from flowra.plugin.conflicts import UNIQUE_FIELDS, claimed_name
 from flowra.plugin.discovery import RESERVED_PACK_IDS, Discovery
+from flowra.plugin.environments import is_inside
 from flowra.plugin.names import canonical_name
 from flowra.plugin.packs import Pack
 from flowra.plugin.view import PackView
@@ -48,6 +49,7 @@ class PluginManager:
     def __init__(self) -> None:
         self._discovery: Discovery | None = None
         self._cache_dir: Path | None = None
+        self._environments: Path | None = None
         self._disabled: frozenset[str] = frozenset()
         self._registered: list[AvailablePack] = []
         self._view: PackView | None = None
@@ -55,7 +57,12 @@ class PluginManager:
 
     @classmethod
     def discover(
-        cls, disabled: Iterable[str] = (), *, cache_dir: Path | None = None, refresh: bool = False
+        cls,
+        disabled: Iterable[str] = (),
+        *,
+        cache_dir: Path | None = None,
+        refresh: bool = False,
+        environments: Path | None = None,
     ) -> PluginManager:
         """Return a manager of the installed packs. Whatever a pack does, this does not raise.
 
@@ -63,10 +70,14 @@ class PluginManager:
             disabled: Packs to leave out, by pack id or by the name of their distribution.
             cache_dir: The folder that keeps the index of packs between processes; None for no index.
             refresh: Look at every pack again, whatever the index says.
+            environments: The folder of packs' own environments; None to look for none. The Python of one of them looks
+                for none either way.
         """
         manager = cls()
         manager._disabled = frozenset(map(canonical_name, disabled))
         manager._cache_dir = cache_dir
+        if environments is not None and not is_inside(environments):
+            manager._environments = environments
         manager._discovery = manager._discover(refresh=refresh)
         return manager
 
@@ -243,6 +254,7 @@ class PluginManager:
             lambda record: self._is_disabled(record.id, record.distribution),
             cache_dir=self._cache_dir,
             refresh=refresh,
+            environments=self._environments,
         )
 
     def _is_disabled(self, pack_id: str, distribution: str) -> bool:
@@ -302,7 +314,9 @@ def default_manager() -> PluginManager:
         from flowra.config.settings import load_settings
 
         settings = load_settings()
-        _default = PluginManager.discover(settings.packs_disabled, cache_dir=settings.cache_dir)
+        _default = PluginManager.discover(
+            settings.packs_disabled, cache_dir=settings.cache_dir, environments=settings.environments
+        )
     return _default
 
 

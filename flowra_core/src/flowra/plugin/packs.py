@@ -45,6 +45,7 @@ class Pack:
         requires_flowra: The range of Flowra it states, as in `>=0.1,<0.2`; empty if it states none.
         status: Whether it can be used.
         problem: What to mend; None for a pack that is ok or disabled.
+        python: The Python of the environment that it has of its own; empty if it is installed in this one.
     """
 
     id: str
@@ -56,11 +57,13 @@ class Pack:
     requires_flowra: str
     status: Status
     problem: PackProblem | None = None
+    python: str = ""
 
     def __str__(self) -> str:
         if not self.distribution:
             return f"pack {self.id}"
-        return f"pack {self.id} ({self.distribution} {self.version})"
+        isolated = ", in an environment of its own" if self.python else ""
+        return f"pack {self.id} ({self.distribution} {self.version}{isolated})"
 
     def to_json(self) -> dict[str, Any]:
         """Return the pack as plain data."""

@@ -40,6 +40,7 @@ class PackRecord:
         problem: Why it could not be read further.
         contributions: The contributions, by kind, as plain data.
         manifest: The path of the manifest that they come from; empty if the hooks were called.
+        python: The Python of the environment that the pack has of its own; empty if it is installed in this one.
         metadata_stamps: The files of the distribution's metadata, as they were.
         code_stamps: The files that the contributions come from, as they were.
     """
@@ -56,6 +57,7 @@ class PackRecord:
     problem: PackProblem | None = None
     contributions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     manifest: str = ""
+    python: str = ""
     metadata_stamps: tuple[FileStamp, ...] = ()
     code_stamps: tuple[FileStamp, ...] = ()
 

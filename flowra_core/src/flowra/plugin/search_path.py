@@ -6,11 +6,14 @@ import os
 import sys
 import zlib
 
-__all__ = ["PathState", "newest_change", "search_path", "state_is_current", "take_state"]
+__all__ = ["FolderState", "PathState", "folder_state", "newest_change", "search_path", "state_is_current", "take_state"]
 
 #: One entry of the search path: the path, its modification time in nanoseconds (-1 if there is nothing), and a
 #: checksum over the names and times of the distributions' metadata in it.
 PathState = tuple[str, int, int]
+
+#: A folder and its modification time in nanoseconds, -1 if there is none.
+FolderState = tuple[str, int]
 
 _METADATA_SUFFIXES = (".dist-info", ".egg-info", ".egg", ".egg-link")
 
@@ -25,6 +28,11 @@ def search_path() -> list[str]:
 def take_state() -> list[PathState]:
     """Return the search path as it is now."""
     return [(path, _modified(path), _listing(path)) for path in search_path()]
+
+
+def folder_state(path: str) -> FolderState:
+    """Return a folder as it is now."""
+    return (path, _modified(path))
 
 
 def state_is_current(state: list[PathState]) -> bool:

@@ -12,11 +12,11 @@ from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
 from flowra.dag.key.code.closure import SHOWN_DIGITS
 from flowra.dag.key.code.node_code import NodeCode
-from flowra.dag.key.libraries import installed_versions
 from flowra.dag.key.literals import LiteralDigests, is_plain
 from flowra.dag.key.parts import ABSENT, KEY_FORMAT, InputDigest, StaticPart, TypePart, Unkeyable, digest_of_plain
 from flowra.dag.plan.logical import PlannedNode
 from flowra.dag.port import Port
+from flowra.dag.stand_in import home_of
 from flowra.type.component_type import REQUIRED
 
 __all__ = ["Keyer"]
@@ -142,7 +142,7 @@ class Keyer:
         if values:
             about["values"] = {name: code.to_json() for name, code in values.items()}
         parts.append({name: code.digest for name, code in values.items()})
-        libraries = installed_versions(traits.libraries) if traits.libraries else {}
+        libraries = self._code.library_versions(description)
         if libraries:
             about["libraries"] = libraries
         parts.append(libraries)
@@ -151,6 +151,10 @@ class Keyer:
     def _fingerprint(self, node: PlannedNode) -> str | Unkeyable | None:
         try:
             node_class = self._catalog.class_of(node.description)
+            if home_of(node_class) is not None:
+                return Unkeyable(
+                    "its fingerprint is code of a pack with an environment of its own, and is not run here"
+                )
             args: dict[str, Any] = {}
             for name, port in node_class.InputArgs.__ports__.items():
                 # What comes over a link is not known, nor the items of a list that is mapped over.

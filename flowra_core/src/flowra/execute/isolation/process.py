@@ -19,9 +19,11 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from flowra.dag.context import NodeCancelledError, RunServices
+from flowra.dag.stand_in import Home
 from flowra.exceptions import NodeCrashedError, NodeFailedError, NodeMemoryError, PluginError
 from flowra.execute.isolation.ports import unpacked
 from flowra.execute.isolation.wire import PROTOCOL, Channel, Message
+from flowra.plugin.environments import remake_command
 from flowra.storage.codec.encoded import Buffer
 from flowra.type.value.scalar import Anything
 
@@ -38,7 +40,7 @@ _CLOSING = 5.0
 #: Characters of what the process wrote last that are kept for the error.
 _TAIL = 2_000
 _PROGRAM = (
-    "import sys, json; given = json.loads(sys.argv[1]); sys.path[:] = given.pop('path'); "
+    "import sys, json; given = json.loads(sys.argv[1]); sys.path[:] = given.pop('path', sys.path); "
     "from flowra.execute.isolation.guardian import start_guardian; start_guardian(**given); "
     "from flowra.execute.isolation.child import main; main(**given)"
 )
@@ -50,13 +52,16 @@ class ChildProcess:
     Args:
         name: What it is for, for messages: a type id.
         memory: Bytes that it may take for itself; None for no limit.
+        home: The environment whose Python it runs; None for this Python, with all that this process can import.
 
     Attributes:
         stopped: Whether it was told to end, or has ended.
     """
 
-    def __init__(self, name: str, memory: int | None = None) -> None:
+    def __init__(self, name: str, memory: int | None = None, home: Home | None = None) -> None:
         self._name = name
+        self._home = home
+        self._spoke = False
         self._memory = memory
         self._scratch = tempfile.mkdtemp(prefix="flowra-")
         self._tail = ""
@@ -69,19 +74,24 @@ class ChildProcess:
         ours, theirs = socket.socketpair()
         output, writing = os.pipe()
         try:
-            given = {"path": sys.path, "descriptor": theirs.fileno(), "scratch": self._scratch}
-            self._process = subprocess.Popen(  # noqa: S603  this interpreter, and a program of our own
-                [sys.executable, "-c", _PROGRAM, json.dumps(given)],
+            given: dict[str, Any] = {"descriptor": theirs.fileno(), "scratch": self._scratch}
+            if home is None:
+                given["path"] = sys.path
+            self._process = subprocess.Popen(  # noqa: S603  an interpreter, and a program of our own
+                [*_interpreter(home), "-c", _PROGRAM, json.dumps(given)],
+                env=None if home is None else _variables_elsewhere(),
                 stdin=subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
-        except BaseException:
+        except BaseException as error:
             ours.close()
             os.close(output)
             shutil.rmtree(self._scratch, ignore_errors=True)
+            if isinstance(error, OSError) and home is not None:
+                raise _no_start(home, f"{type(error).__name__}: {error}") from error
             raise
         finally:
             theirs.close()
@@ -119,7 +129,7 @@ class ChildProcess:
                     message = self._channel.receive()
                 except (EOFError, OSError):
                     self._over(node, services, cancelled_at is not None)
-                except Exception as error:  # noqa: BLE001  what the process writes is not to be trusted
+                except Exception as error:  # noqa: BLE001  whatever it is, the call has to end
                     self._lose("this process can't read what the node's process says", error)
                 if message.kind in ("progress", "log", "preview"):
                     _report(message, node, services)
@@ -233,6 +243,8 @@ class ChildProcess:
         if asked:
             raise NodeCrashedError("its process was stopped", left_with=code)
         tail = _last_words(self._tail)
+        if self._home is not None and not self._spoke:
+            raise _no_start(self._home, tail or f"its Python left with exit code {code}")
         if code < 0:
             name = _signal_name(-code)
             what = f"its process was ended by {name}"
@@ -263,14 +275,19 @@ class ChildProcess:
             pass
 
     def _check(self, message: Message) -> None:
-        if message.header["protocol"] != PROTOCOL:
-            self.end()
-            raise PluginError(
-                "its process speaks another version of the protocol",
-                where=sys.executable,
-                why=f"{message.header['protocol']} there, {PROTOCOL} here",
-                fix="install the same version of flowra in both environments",
-            )
+        self._spoke = True
+        if message.header["protocol"] == PROTOCOL:
+            return
+        self.end()
+        why = f"its Flowra speaks version {message.header['protocol']} of the protocol, this one version {PROTOCOL}"
+        if self._home is not None:
+            raise _no_start(self._home, why)
+        raise PluginError(
+            "its process speaks another version of the protocol",
+            where=sys.executable,
+            why=why,
+            fix="Flowra was exchanged while it ran: start this program again",
+        )
 
     def _answer(self, message: Message, node: str) -> Message:
         header = message.header
@@ -291,6 +308,25 @@ class ChildProcess:
             error.why = f"MemoryError: it needs more than the {self._memory:,} bytes of memory that it states"
             error.fix = "state more memory in its resources, or give it smaller inputs"
         return error
+
+
+def _interpreter(home: Home | None) -> list[str]:
+    # "-I": what this process's variables and folder add to the search path is not for another environment.
+    return [sys.executable] if home is None else [str(home.python), "-I"]
+
+
+def _variables_elsewhere() -> dict[str, str]:
+    """Return this process's variables without those that belong to its own Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+
+
+def _no_start(home: Home, why: str) -> PluginError:
+    return PluginError(
+        f"the environment of {home.distribution} can't be used",
+        where=str(home.python),
+        why=why,
+        fix=f"make it anew, with this Flowra: {remake_command(home.distribution)}",
+    )
 
 
 def _report(message: Message, node: str, services: RunServices) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from flowra.dag.context import RunContext
 from flowra.dag.node import BaseArgs, Node
 from flowra.dag.outcome import EndBranch
+from flowra.dag.stand_in import home_of
 from flowra.exceptions import PluginError
 from flowra.execute.encoding import NotStorableError
 from flowra.execute.instances import InstancePool, InstanceSlot
@@ -128,10 +129,12 @@ class IsolatedNode(Node):
     def __init__(self, node_class: type[Node]) -> None:
         self._class = node_class
         self.ready = False
-        check_importable(node_class)
+        self._home = home_of(node_class)
+        if self._home is None:
+            check_importable(node_class)
         memory = node_class.resources.get("memory")
         self._memory = None if memory is None else int(memory)
-        self.process = ChildProcess(node_class.type_id(), self._memory)
+        self.process = ChildProcess(node_class.type_id(), self._memory, self._home)
 
     def start(self, context: RunContext, init: BaseArgs) -> None:
         """Make the instance; raises as `ChildProcess.request` does."""
@@ -141,8 +144,8 @@ class IsolatedNode(Node):
             parts,
             context,
             init=described,
-            module=self._class.__module__,
-            name=self._class.__qualname__,
+            module=self._home.module if self._home is not None else self._class.__module__,
+            name=self._home.name if self._home is not None else self._class.__qualname__,
             type=self._class.type_id(),
             folder=str(Path.cwd()),
             memory=self._memory,

@@ -11,7 +11,8 @@ from pathlib import Path
 from flowra.exceptions import PluginError
 from flowra.pack.building.platforms import this_platform
 from flowra.pack.nodebin.reader import Nodebin
-from flowra.pack.tools import clean_environment, find_links, require_uv, run_tool
+from flowra.pack.tools import clean_environment, require_uv, run_tool
+from flowra.pack.virtual_environment import VirtualEnvironment
 
 __all__ = ["CleanRoom"]
 
@@ -51,8 +52,11 @@ class CleanRoom:
 
     @property
     def _python(self) -> Path:
-        inside = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
-        return self.folder / "environment" / inside
+        return self._environment.python
+
+    @property
+    def _environment(self) -> VirtualEnvironment:
+        return VirtualEnvironment(self.folder / "environment")
 
     @property
     def _variables(self) -> dict[str, str]:
@@ -71,31 +75,17 @@ class CleanRoom:
         wheels.mkdir(parents=True)
         [pack] = archive.extract([archive.manifest.wheel], wheels)
         archive.extract(archive.dependencies, wheels)
-        uv = require_uv()
-        run_tool(
-            [uv, "venv", "--quiet", "--python", sys.executable, "--no-project", self.folder / "environment"],
-            failing="a fresh environment can't be made",
-            fix="is the disk full? uv's own message says more",
-            environment=clean_environment(),
-            cwd=self.folder,
-        )
+        require_uv()
+        self._environment.make()
         here = f"{sys.version_info[0]}.{sys.version_info[1]}"
         complete = any((each.platform, each.python) == (this_platform(), here) for each in archive.manifest.bundled)
-        offline = ["--offline", "--no-index"] if complete else []
-        folders = (wheels, own_wheel.parent)
-        links = [part for each in folders for part in ("--find-links", each)] if complete else find_links(*folders)
-        run_tool(
-            [
-                uv, "pip", "install", "--quiet", "--python", self._python, *offline,
-                *links,
-                pack, f"flowra=={own_wheel.name.split('-')[1]}",
-            ],
-            failing="the pack does not install into a fresh environment",
+        self._environment.install(
+            [pack, f"flowra=={own_wheel.name.split('-')[1]}"],
+            [wheels, own_wheel.parent],
+            offline=complete,
             where=archive.manifest.name,
             fix="mend its dependencies, and build again",
-            environment=clean_environment(),
-            cwd=self.folder,
-        )  # fmt: skip
+        )
 
     def import_nodes(self, archive: Nodebin) -> None:
         """Import every node.

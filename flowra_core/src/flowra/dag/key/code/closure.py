@@ -21,6 +21,10 @@ __all__ = ["Code", "CodeFinder"]
 
 #: Hex digits of a digest that are shown: enough to see a change; the key itself holds all of them.
 SHOWN_DIGITS = 16
+#: What no module reads as data, by its ending.
+_NO_DATA = (".py", ".pyc", ".pyi", ".so", ".pyd")
+#: What is made of the files beside it.
+_COMPILED = (".pyc",)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class CodeFinder:
         self._file_digest = file_digest
         self._data_files: dict[str, list[tuple[str, Path]]] = {}
         self._found: dict[str, Code | Unkeyable | None] = {}
+        self._packages: dict[Path, Code | Unkeyable] = {}
 
     def of_module(self, name: str, file: Path | None = None) -> Code | Unkeyable | None:
         """Return the code of a module.
@@ -81,6 +86,26 @@ class CodeFinder:
         if name not in self._found:
             self._found[name] = self._of_module(name, file)
         return self._found[name]
+
+    def of_package(self, folder: Path) -> Code | Unkeyable:
+        """Return the code of a package that this process can't import: all its files.
+
+        Args:
+            folder: The folder of a top-level package, of an environment that nobody edits.
+        """
+        known = self._packages.get(folder)
+        if known is None:
+            known = self._packages[folder] = self._of_package(folder)
+        return known
+
+    def _of_package(self, folder: Path) -> Code | Unkeyable:
+        try:
+            files = {label: self._file_digest(path) for label, path in _files(folder.name, (folder,), _COMPILED)}
+        except StoreError as error:
+            return Unkeyable(f"its code can't be read: {error.what}")
+        except OSError as error:
+            return Unkeyable(f"its code can't be read: {error}")
+        return Code(files, {}) if files else Unkeyable(f"its code can't be read: there is nothing in {folder}")
 
     def _of_module(self, name: str, file: Path | None) -> Code | Unkeyable | None:
         start = Module(name, file, file.name == "__init__.py") if file is not None else self.modules.find(name)
@@ -155,7 +180,7 @@ class CodeFinder:
             return []
         if name not in self._data_files:
             folders = self.modules.folders(name) if package.is_package else ()
-            self._data_files[name] = list(_data_files(name.replace(".", "/"), folders))
+            self._data_files[name] = list(_files(name.replace(".", "/"), folders, _NO_DATA))
         return self._data_files[name]
 
 
@@ -165,11 +190,11 @@ def _parents(module: str) -> Iterator[str]:
     yield from (".".join(parts[:count]) for count in range(1, len(parts)))
 
 
-def _data_files(name: str, folders: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+def _files(name: str, folders: tuple[Path, ...], but: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     for root in folders:
         for folder, inner, files in os.walk(root):
             inner[:] = [each for each in inner if each != "__pycache__" and not each.startswith(".")]
             for file in files:
-                if not file.endswith((".py", ".pyc", ".pyi", ".so", ".pyd")) and file != MANIFEST_NAME:
+                if not file.endswith(but) and file != MANIFEST_NAME:
                     path = Path(folder, file)
                     yield f"{name}/{path.relative_to(root).as_posix()}", path

@@ -11,10 +11,12 @@ from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
 from flowra.dag.key.code.closure import Code, CodeFinder
 from flowra.dag.key.code.live import code_of_class
+from flowra.dag.key.libraries import installed_versions
 from flowra.dag.key.parts import Unkeyable, digest_of_plain
 from flowra.dag.node import Node
 from flowra.exceptions import PluginError
 from flowra.plugin.conflicts import claimed_name
+from flowra.plugin.packs import Pack
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf, UnionOf
 
@@ -36,6 +38,9 @@ class NodeCode:
 
     def of_node(self, description: NodeDescription) -> Code | Unkeyable:
         """Return the code of a node type; its pack is only imported where it does not lie in files."""
+        pack = None if description.node_class is not None else self._pack(description.type)
+        if pack is not None and pack.python:
+            return self._finder.of_package(Path(pack.location))
         loaded = description.node_class or self._catalog.loaded(description.type)
         target = self._target(description.type)
         if target is not None and loaded in (None, _imported(target)):
@@ -75,6 +80,20 @@ class NodeCode:
     def _of_target(self, target: str) -> Code | Unkeyable:
         code = self._finder.of_module(target.partition(":")[0])
         return code if code is not None else Unkeyable(f"{target} lies in no file")
+
+    def library_versions(self, description: NodeDescription) -> dict[str, str | None]:
+        """Return the versions of the libraries that a node declares, as they are where it runs."""
+        libraries = description.traits.libraries
+        if not libraries:
+            return {}
+        pack = None if description.node_class is not None else self._pack(description.type)
+        return installed_versions(libraries, Path(pack.location).parent if pack is not None and pack.python else None)
+
+    def _pack(self, type_id: str) -> Pack | None:
+        try:
+            return self._catalog.manager.node(type_id)[0]
+        except PluginError:
+            return None
 
     def _target(self, type_id: str) -> str | None:
         try:
