@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -64,7 +67,9 @@ LIBRARY = {
 SIZE = 300_000  # more bytes than go through the connection itself
 
 
-def pack_wheel(folder: Path, pack: str, version: str, library: str, nodes: str = NODES, **more) -> Path:
+def pack_wheel(
+    folder: Path, pack: str, version: str, library: str, *, nodes: str = NODES, plugin: str = PLUGIN
+) -> Path:
     package = f"flowra_{pack}"
     source = nodes.replace("{package}", package).replace("{version}", version)
     return write_wheel(
@@ -72,7 +77,7 @@ def pack_wheel(folder: Path, pack: str, version: str, library: str, nodes: str =
         f"flowra-{pack}",
         version,
         pack=pack,
-        modules={"plugin": PLUGIN.replace("{package}", package), "nodes": source, **more},
+        modules={"plugin": plugin.replace("{package}", package), "nodes": source},
         requires=("flowra>=0.1,<0.2", "numpy", f"conflicting=={library}"),
     )
 
@@ -102,10 +107,9 @@ def both(tmp_path_factory, wheelhouse):
 def place(both, tmp_path):
     """The same, with a folder and a store for one test, and a copy of the environments."""
     data = tmp_path / "data"
-    shutil.copytree(both.folder / "data", data, symlinks=True)
+    shutil.copytree(both.folder / "data", data, symlinks=True, copy_function=os.link)
     extra = {**both.extra, "FLOWRA_DATA_DIR": str(data), "FLOWRA_STORE": str(tmp_path / "store")}
-    made = Place(tmp_path, both.wheelhouse, both.python, extra)
-    return made
+    return Place(tmp_path, both.wheelhouse, both.python, extra)
 
 
 RUN = """
@@ -177,3 +181,149 @@ def test_two_packs_that_need_conflicting_versions_of_a_library_work_in_one_graph
     assert [path.name.rpartition("-")[0] for path in environments(place)] == ["new-1.1", "old-1.0"]
     assert run(place)["right"]
     assert calls(place) == ["flowra_new 1.1 2.0"]
+
+
+def one_node(place: Place, **inputs) -> Path:
+    node = {"type": "old/Brighten", "inputs": {"array": 1, **inputs}}
+    path = place.folder / "one.json"
+    path.write_text(json.dumps({"format": "flowra/1", "nodes": {"it": node}}), encoding="utf-8")
+    return path
+
+
+def test_arguments_are_checked_by_what_the_pack_says_of_itself_before_anything_runs(place):
+    done = place.flowra("run", one_node(place, more=101))
+    assert done.returncode == 3, done.stderr
+    assert "nodes.it.inputs.more" in done.stderr
+    assert calls(place) == []
+
+
+def test_a_failure_names_the_nodes_own_line_in_its_environment(place):
+    done = place.flowra("run", one_node(place, more=66))
+    assert done.returncode == 4, done.stderr
+    assert "LookupError: no such brightness" in done.stderr
+    [old] = [path for path in environments(place) if path.name.startswith("old-")]
+    assert f"{old.name}/.venv/" in done.stderr
+    assert "nodes.py:" in done.stderr
+
+
+def replaced(path: Path, old: str, new: str) -> None:
+    """Change a file of which others have hard links."""
+    text = path.read_text()
+    assert old in text
+    path.unlink()
+    path.write_text(text.replace(old, new))
+
+
+def test_an_environment_whose_flowra_speaks_otherwise_is_refused_with_the_mend(place):
+    [old] = [path for path in environments(place) if path.name.startswith("old-")]
+    [isolation] = old.glob(".venv/lib/python*/site-packages/flowra/execute/isolation")
+    replaced(isolation / "wire.py", "PROTOCOL = 1", "PROTOCOL = 2")
+    done = place.flowra("run", one_node(place))
+    assert done.returncode == 4
+    assert "speaks version 2 of the protocol, this one version 1" in done.stderr
+    assert "make it anew, with this Flowra: flowra pack install --isolated flowra-old" in done.stderr
+    # An older one may have nothing that could answer.
+    shutil.rmtree(isolation)
+    done = place.flowra("run", one_node(place))
+    assert "the environment of flowra-old can't be used" in done.stderr
+    assert "No module named 'flowra.execute.isolation'" in done.stderr
+    assert "flowra pack install --isolated flowra-old" in done.stderr
+
+
+def test_packs_are_listed_shown_and_examined_with_where_they_live(place):
+    rows = place.flowra("pack", "list").stdout
+    assert "flowra-new (its own environment)" in rows
+    [old] = [path for path in environments(place) if path.name.startswith("old-")]
+    shown = place.flowra("pack", "show", "old").stdout
+    assert f"{old}/.venv/bin/python" in shown
+    examined = place.flowra("pack", "doctor", "old", "--json")
+    [found] = json.loads(examined.stdout)["packs"]
+    assert (found["problems"], examined.returncode) == ([], 0)
+    assert [each["module"] for each in found["import_cost"]["nodes"]] == ["flowra_old.nodes"]
+
+
+def test_removing_one_leaves_the_others(place):
+    refused = place.flowra("pack", "uninstall", "old", "--yes")
+    assert refused.returncode == 2
+    assert "flowra pack uninstall --isolated old" in refused.stderr
+    assert len(environments(place)) == 2
+    done = place.flowra("pack", "uninstall", "--isolated", "flowra-old")
+    assert done.returncode == 0, done.stderr
+    assert [path.name.partition("-")[0] for path in environments(place)] == ["new"]
+    assert "no pack old is installed" in place.flowra("run", one_node(place)).stderr
+
+
+TWO_KINDS = """
+    from flowra.plugin import CommandEntry, NodeEntry, hookimpl
+
+    @hookimpl
+    def flowra_nodes():
+        return [NodeEntry("{package}.nodes:Brighten")]
+
+    @hookimpl
+    def flowra_commands():
+        return [CommandEntry("brighten", "{package}.nodes:Brighten", "Not here.")]
+"""
+
+
+@pytest.mark.parametrize(
+    ("pack", "wheel", "said"),
+    [
+        ("old", {"library": "9.9"}, "does not install into a fresh environment"),
+        ("old", {"library": "1.0", "nodes": "import nowhere\n"}, "No module named 'nowhere'"),
+        ("other", {"library": "1.0", "plugin": TWO_KINDS}, "contributes commands"),
+        ("image", {"library": "1.0"}, "the pack image is installed already"),
+    ],
+)
+def test_what_can_not_have_an_environment_is_refused_and_nothing_changes(place, pack, wheel, said):
+    before = environments(place)
+    done = place.flowra("pack", "install", "--isolated", pack_wheel(place.folder, pack, "5.0", **wheel))
+    assert done.returncode not in (0, 70), done.stderr
+    assert said in done.stderr
+    assert environments(place) == before
+    assert {path.name for path in before[0].parent.iterdir()} == {".lock", *(path.name for path in before)}
+
+
+def test_what_is_no_pack_is_refused(place):
+    done = place.flowra("pack", "install", "--isolated", "conflicting==1.0")
+    assert done.returncode not in (0, 70)
+    assert "this is no node pack" in done.stderr
+
+
+def test_one_that_is_interrupted_leaves_what_was_there_and_is_cleared_away_by_the_next(place):
+    before = environments(place)
+    wheel = pack_wheel(place.folder, "old", "1.1", "1.0")
+    process = subprocess.Popen(
+        place.command("pack", "install", "--isolated", wheel),
+        cwd=place.folder,
+        env=place.variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not list(before[0].parent.glob(".making-*/.venv/*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list(before[0].parent.glob(".making-*"))
+    assert environments(place) == before
+    assert place.flowra("run", one_node(place)).returncode == 0
+    assert place.flowra("pack", "install", "--isolated", wheel).returncode == 0
+    assert [path.name.rpartition("-")[0] for path in environments(place)] == ["new-1.0", "old-1.1"]
+    assert not list(before[0].parent.glob(".making-*"))
+
+
+def test_the_same_again_has_the_same_name_and_mends_what_was_damaged(place):
+    before = environments(place)
+    [old] = [path for path in before if path.name.startswith("old-")]
+    [nodes] = old.glob(".venv/lib/python*/site-packages/flowra_old/nodes.py")
+    nodes.unlink()
+    done = place.flowra("run", one_node(place))
+    assert done.returncode == 4
+    assert "its environment lacks that; make it anew: flowra pack install --isolated flowra-old" in done.stderr
+    wheel = pack_wheel(place.folder, "old", "1.0", "1.0")
+    assert place.flowra("pack", "install", "--isolated", wheel).returncode == 0
+    assert environments(place) == before
+    assert place.flowra("run", one_node(place)).returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ __all__ = [
     "unmet_needs",
 ]
 
-_FLOWRA = str(Path(__file__).parent.parent)
+_FLOWRA = f"{Path(__file__).parent.parent}{os.sep}"  # packs beside it have names that begin like its own
 _RUNS_ON = "the code may still run, since a thread can't be stopped from outside"
 _VERBOSE = "flowra run … -v shows the whole traceback"
 

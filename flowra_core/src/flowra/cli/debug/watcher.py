@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import pdb  # noqa: T100  it is what this module opens
 import sys
 import time
@@ -28,7 +29,7 @@ When = Literal["before", "after"]
 
 #: The rows of a profile that are kept.
 PROFILE_ROWS = 15
-_FLOWRA = str(Path(flowra.__file__).parent)
+_FLOWRA = f"{Path(flowra.__file__).parent}{os.sep}"
 
 
 @dataclass(frozen=True)

@@ -300,6 +300,8 @@ class ChildProcess:
     def _failure(self, header: Mapping[str, Any], node: str) -> NodeFailedError:
         fields = {name: header[name] for name in ("where", "why", "fix", "inputs", "traceback")}
         error = NodeFailedError(header["what"], node=node, type=self._name, **fields)
+        if self._home is not None and ["builtins", "ModuleNotFoundError"] in header["classes"]:
+            error.fix = f"its environment lacks that; make it anew: {remake_command(self._home.distribution)}"
         if not header["out_of_memory"]:
             error.__cause__ = _raised_there(header["classes"], header["said"])
             return error
