@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -183,10 +184,13 @@ def test_what_can_not_be_read_ends_the_call_at_once_with_a_typed_error(packs, co
 def test_closing_ends_a_busy_process_that_hears_no_signal_though_nobody_waits_for_it(packs, context, tmp_path):
     slot = IsolatedSlot(InstancePool(), nodes.Patient, nodes.Patient.InitArgs())
     node = slot.take(context)
-    args = nodes.Patient.InputArgs(ledger=str(tmp_path / "ledger"))
-    described, parts = node._packed(args)
-    header = {"run_id": "run", "node_id": "it", "output_dir": str(tmp_path), "inputs": described}
-    node.process._channel.send("run", parts, **header)
+
+    def only_say(kind, parts, header, *_):
+        node.process._channel.send(kind, parts, **header)
+        return SimpleNamespace(header={"ended": "nobody waits for the answer"})
+
+    node.process.request = only_say
+    node.run(context, nodes.Patient.InputArgs(ledger=str(tmp_path / "ledger")))
     deadline = time.monotonic() + 10
     while len((tmp_path / "ledger").read_text().split() if (tmp_path / "ledger").exists() else []) < 2:
         assert time.monotonic() < deadline
