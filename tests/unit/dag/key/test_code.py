@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.keyed_packs import install_acme, key_in_process, keys_in_process
-from fixtures.pack_factory import write_metadata
+from fixtures.pack_factory import settle, write_metadata
 
 from flowra.dag.key import differences
 from flowra.dag.key.code.source import ImportedName, Source
@@ -74,6 +74,24 @@ def test_the_key_is_the_same_whether_the_pack_was_imported_or_not(site):
 )
 def test_an_edit_to_what_the_node_reaches_changes_its_key_and_is_named(site, package, file, phrase):
     assert changes(site, lambda: append(package / file, "# edited")) == [phrase]
+
+
+def test_another_class_of_the_module_behind_the_name_changes_the_key(site, package):
+    nodes = package / "nodes.py"
+    nodes.write_text(f"{nodes.read_text()}\n\nclass Other(Scale):\n    pass\n")
+    settle()
+
+    def name_another():
+        plugin = package / "plugin.py"
+        plugin.write_text(
+            plugin.read_text().replace('"acme_pack.nodes:Scale"', '"acme_pack.nodes:Other", name="Scale"')
+        )
+        settle()
+
+    assert changes(site, name_another) == [
+        "code: acme_pack.nodes:Other (new)",
+        "code: acme_pack.nodes:Scale (no longer used)",
+    ]
 
 
 def test_an_edit_to_a_data_file_that_the_code_names_changes_the_key(site, package):

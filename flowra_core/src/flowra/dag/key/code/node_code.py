@@ -46,7 +46,10 @@ class NodeCode:
         if target is not None and loaded in (None, _imported(target)):
             code = self._finder.of_module(target.partition(":")[0])
             if code is not None:
-                return code
+                # Which class of the module it is says the pack's entry point, which is not among the files.
+                return (
+                    code if isinstance(code, Unkeyable) else code.with_code(Code({}, {target: digest_of_plain(target)}))
+                )
         try:
             return code_of_class(self._catalog.class_of(description), self._finder)
         except PluginError as error:
