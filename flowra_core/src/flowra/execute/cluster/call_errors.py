@@ -1,0 +1,45 @@
+"""What calls fail with that a cluster could not make."""
+
+from __future__ import annotations
+
+from flowra.dag.plan.logical import PlannedNode
+from flowra.exceptions import NodeFailedError, NodeLostError
+from flowra.execute.cluster.members import Member
+
+__all__ = ["effects_lost", "given_up", "invalid_call"]
+
+
+def invalid_call(node: PlannedNode, reason: str) -> NodeFailedError:
+    """Return the error for a call that can't be made on a worker."""
+    return NodeFailedError(
+        f"node {node.id} can't run on the cluster",
+        node=node.id,
+        type=node.type,
+        where=node.type,
+        why=reason,
+        fix="give it plain data, or a value type that a pack can store; put its class into a module that workers have",
+    )
+
+
+def effects_lost(node: PlannedNode, member: Member) -> NodeLostError:
+    """Return the error for a node with effects that may have begun on a worker that is lost."""
+    return NodeLostError(
+        f"node {node.id} was lost with its worker, and is not run a second time",
+        node=node.id,
+        type=node.type,
+        where=f"worker {member.name}",
+        why="it changes something outside (effects), and may have done so before the worker was lost",
+        fix="see what it has done; context.idempotency_key is the same when the run is resumed: flowra run --resume",
+    )
+
+
+def given_up(node: PlannedNode, losses: int, member: Member, error: BaseException) -> NodeLostError:
+    """Return the error for a node that takes its workers along."""
+    return NodeLostError(
+        f"node {node.id} was lost with its worker {losses} times",
+        node=node.id,
+        type=node.type,
+        where=f"worker {member.name}, the last of them",
+        why=f"each worker that ran it was lost: {type(error).__name__}: {error}",
+        fix='if it crashes or takes too much memory, run it in a process of its own: isolation = "process"',
+    )

@@ -1,0 +1,178 @@
+"""Which batch of calls goes to which worker."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from typing import Any
+
+from flowra.dag.plan.logical import PlannedNode
+from flowra.execute.cluster.batches import MOST, SECONDS, Batch, Costs, Waiting, goes_alone
+from flowra.execute.cluster.connection import Connection
+from flowra.execute.cluster.members import Member
+from flowra.execute.scheduler.state import Call
+from flowra.execute.values import Held, Many
+
+__all__ = ["Placed", "Placement"]
+
+#: A whole list of calls that takes less than this, in seconds, is not spread.
+_TRIFLE = 0.002
+#: Bytes from which on a value is worth going to.
+_NEAR = 65536
+
+
+@dataclass(eq=False)
+class Placed:
+    """A batch and the worker that gets it.
+
+    Attributes:
+        batch: The batch.
+        member: The worker.
+        taking: What it takes of the machine's resources.
+        future: What stands for it in dask, once it was sent.
+    """
+
+    batch: Batch
+    member: Member
+    taking: dict[str, float]
+    future: Any = None
+
+
+class Placement:
+    """Decides where calls run, and keeps count of what workers are busy with. Whoever uses it holds a lock.
+
+    Args:
+        connection: The cluster.
+        resumed: The names of the nodes that may be known from the run that is resumed: they are not computed ahead.
+    """
+
+    def __init__(self, connection: Connection, resumed: Container[str]) -> None:
+        self._connection = connection
+        self._resumed = resumed
+        self._costs = Costs()
+        self._where: dict[bytes, str] = {}
+        self._taken: dict[str, dict[str, float]] = {}
+
+    def free(self) -> list[Member]:
+        """Return the workers that can be given something, the least busy first."""
+        able = [member for member in self._connection.members if member.busy < 2 * member.threads]
+        return sorted(able, key=lambda member: member.busy / member.threads)
+
+    def form(self, pending: list[Waiting]) -> tuple[list[Placed], list[Waiting]]:
+        """Take calls from those that wait, in batches for workers that can take them; return what is left too."""
+        formed: list[Placed] = []
+        alone = [each for each in pending if goes_alone(each)]
+        plain = [each for each in pending if not goes_alone(each)]
+        threads = sum(member.threads for member in self._connection.members) or 1
+        left: list[Waiting] = []
+        for waiting in alone:
+            member = self._member_for([waiting], idle=waiting.alone or waiting.call.node.description.traits.effects)
+            if member is None:
+                left.append(waiting)
+                continue
+            taking = dict(waiting.call.node.description.traits.resources)
+            formed.append(self._placed(Batch([waiting]), member, taking))
+        costs = [self._costs.of(each.call.node) for each in plain]
+        total = sum(cost for cost in costs if cost is not None)
+        unknown = sum(cost is None for cost in costs)
+        trifle = not unknown and total <= _TRIFLE
+        share = SECONDS if trifle else max(min(SECONDS, total / (2 * threads)), 1e-6)
+        most_unknown = math.ceil(unknown / threads)
+        position = 0
+        while position < len(plain):
+            # Near the end a worker that is busy gets nothing yet: another may be free sooner.
+            scarce = len(plain) - position <= threads and not trifle
+            member = self._member_for(plain[position : position + 1], idle=scarce)
+            if member is None:
+                # What the first one waits for, others need not.
+                left.append(plain[position])
+                position += 1
+                if not self.free():
+                    break
+                continue
+            roots: list[Waiting] = []
+            seconds, guesses = 0.0, 0
+            while position < len(plain) and len(roots) < MOST:
+                waiting, cost = plain[position], costs[position]
+                if roots and (
+                    seconds + (cost or 0.0) > share
+                    or (cost is None and guesses >= most_unknown)
+                    or not member.has_pack_of(waiting.call.node)
+                ):
+                    break
+                roots.append(waiting)
+                seconds += cost or 0.0
+                guesses += cost is None
+                position += 1
+            batch = Batch(roots, seconds=seconds)
+            if seconds < SECONDS:
+                batch.grow(self._costs, self._follows(member))
+            formed.append(self._placed(batch, member, {}))
+        return formed, left + plain[position:]
+
+    def _follows(self, member: Member) -> Callable[[PlannedNode], bool]:
+        return lambda node: member.has_pack_of(node) and node.id not in self._resumed
+
+    def _member_for(self, roots: list[Waiting], *, idle: bool) -> Member | None:
+        """Return the worker for a call: one that may, is least busy, and has what it takes."""
+        node = roots[0].call.node
+        needs = node.description.traits.resources
+        able = [
+            member
+            for member in self.free()
+            if member.has_pack_of(node) and (not needs or self._has(member, needs))
+            if not idle or member.busy < member.threads
+        ]
+        if not able:
+            return None
+        least = able[0].busy
+        equal = [member for member in able if member.busy == least]
+        if len(equal) == 1:
+            return equal[0]
+        near = self._bytes_at(roots[0].call)
+        return max(equal, key=lambda member: near.get(member.address, 0))
+
+    def _has(self, member: Member, needs: Any) -> bool:
+        taken = self._taken.get(member.host, {})
+        return all(
+            taken.get(name, 0.0) + amount <= member.offer.get(name, 0.0) + 1e-9 for name, amount in needs.items()
+        )
+
+    def _bytes_at(self, call: Call) -> dict[str, int]:
+        """Return how many bytes of a call's inputs were made where."""
+        found: dict[str, int] = {}
+        pending = list(call.inputs.values())
+        while pending:
+            value = pending.pop()
+            if isinstance(value, Many):
+                pending += value.items
+            elif isinstance(value, Held) and value.ref is not None and value.ref.size >= _NEAR:
+                address = self._where.get(value.ref.digest)
+                if address is not None:
+                    found[address] = found.get(address, 0) + value.ref.size
+        return found
+
+    def _placed(self, batch: Batch, member: Member, taking: dict[str, float]) -> Placed:
+        member.busy += 1
+        amounts = self._taken.setdefault(member.host, {})
+        for name, amount in taking.items():
+            amounts[name] = amounts.get(name, 0.0) + amount
+        return Placed(batch, member, taking)
+
+    def give_back(self, placed: Placed) -> None:
+        """Take note that a worker is through with a batch, or lost."""
+        placed.member.busy -= 1
+        amounts = self._taken.get(placed.member.host, {})
+        for name, amount in placed.taking.items():
+            amounts[name] -= amount
+
+    def note(self, node: PlannedNode, member: Member, reply: list[Any]) -> None:
+        """Take note of what a call cost, and where what it gave is at hand."""
+        if reply[0] not in ("ran", "ended"):
+            return
+        self._costs.note(node, reply[2], awaited=reply[3])
+        if reply[0] == "ran":
+            for ref in reply[1].values():
+                if ref[0] == "blob" and ref[3] >= _NEAR:
+                    self._where[ref[2]] = member.address
