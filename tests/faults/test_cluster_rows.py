@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from fixtures.cluster_nodes import Crash, Greedy, Send, Work
+from fixtures.cluster_nodes import Crash, Draw, Greedy, Send, Work
+from fixtures.clusters import Shared
 from fixtures.fault_pack import of
 
 from flowra.dag.graph import Graph
@@ -168,6 +169,35 @@ def test_row_5_a_worker_that_stands_still_is_replaced_and_publishes_nothing_else
             os.kill(process_of(ledger, "slow"), signal.SIGCONT)
         assert session.run(chain(ledger, 0.5)).outputs == run.outputs
         assert times_run(ledger, "slow") == 2
+
+
+def test_row_5_a_worker_that_stands_still_and_goes_on_publishes_no_other_result(tmp_path, ledger, monkeypatch):
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "3s")
+    monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("FLOWRA_OUTPUT_DIR", str(tmp_path / "output"))
+    graph = Graph("draw")
+    drawn = graph.add(Draw, id="drawn", seconds=0.5, ledger=str(ledger))["value"]
+    graph.output("drawn", drawn)
+    graph.output("after", graph.add(Work, id="after", value=drawn, ledger=str(ledger))["value"])
+    cluster = ProcessCluster(2)
+    try:
+        # Nobody ends a worker that the scheduler has lost, as on a cluster that others have started.
+        with Session(executor=ClusterExecutor(lambda: Shared(cluster)), store=tmp_path / "store") as session:
+            stopper = killed_while(ledger, "drawn", signal.SIGSTOP)
+            running = session.start(graph)
+            stopper.join()
+            stopped = process_of(ledger, "drawn")
+            time.sleep(5)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stopped, signal.SIGCONT)
+            run = running.wait(timeout=30).raise_for_status()
+            assert run.outputs["after"] == run.outputs["drawn"] + 1
+            # What is in the store is what this run went on with, whoever was first.
+            time.sleep(1)
+            assert session.run(graph).outputs == run.outputs
+            assert times_run(ledger, "after") == 1
+    finally:
+        cluster.close()
 
 
 def members_of(folder):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from fixtures.fault_pack import of
 
 
-def test_a_collection_takes_nothing_from_a_run(flowra):
+@pytest.mark.parametrize("executor", ["local", "processes:2"])
+def test_a_collection_takes_nothing_from_a_run(flowra, executor):
     nodes = {"block": {"type": "Block", "number": list(range(8))}}
     # Kept by the run before, so that this run only refers to it: nothing of it is in memory.
     flowra.outputs(flowra.write(nodes))
@@ -18,7 +20,7 @@ def test_a_collection_takes_nothing_from_a_run(flowra):
     nodes |= {"again": {"type": "Measure", "data": of("fresh.data"), "times": of("times.value")}}
     graph = flowra.write(nodes, measured="measured.value", again="again.value")
     flowra.ledger.take()
-    driver = flowra.start("run", graph, "--json")
+    driver = flowra.start("run", graph, "--json", "--executor", executor)
     flowra.ledger.wait_for("hold", 60)
     flowra.ledger.wait_for("fresh[3]", 60)
     for _ in range(3):

@@ -54,6 +54,26 @@ def test_a_store_on_a_full_disk_ends_in_a_result_or_in_a_clear_error(flowra, sma
     assert flowra.run("cache", "verify", "--store", str(store)).returncode == 0
 
 
+def test_a_store_that_fills_up_on_a_cluster_ends_in_a_result_or_in_a_clear_error_and_is_sound(flowra, small_disk):
+    store = small_disk / "store"
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(900_000))
+    graph = flowra.write(NODES, total="total.value")
+    done = flowra.run("run", graph, "--store", str(store), "--executor", "processes:2")
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    assert "No space left on device" in said
+    assert done.returncode in (0, 4)
+    # A value that the store can't take can't reach another worker.
+    assert done.returncode == 0 or "can't be handed to another process" in said
+    ballast.unlink()
+    assert flowra.run("cache", "verify", "--store", str(store)).returncode == 0
+    nodes = {**NODES, "blocks": {**NODES["blocks"], "size": 80_000}}
+    smaller = flowra.write(nodes, total="total.value")
+    expected = {"total": float(sum(sum(b"%08d" % number) * 10_000 for number in range(10)) + 10)}
+    assert flowra.outputs(smaller, "--store", str(store), "--executor", "processes:2") == expected
+
+
 def test_a_journal_that_cannot_be_written_costs_no_result(flowra, small_disk):
     flowra.environment["FLOWRA_CACHE_DIR"] = str(small_disk / "cache")
     (small_disk / "cache" / "runs").mkdir(parents=True)

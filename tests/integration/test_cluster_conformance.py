@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from fixtures.clusters import Shared
 
-from flowra.execute.cluster.connection import Cluster
 from flowra.execute.cluster.executor import ClusterExecutor
 from flowra.execute.cluster.processes import ProcessCluster
 from flowra.testing.executor_suite import ExecutorSuite
-
-
-class Shared(Cluster):
-    """The cluster of all tests, which stays when one of them is through with it."""
-
-    def __init__(self, cluster):
-        self._cluster = cluster
-
-    def connect(self):
-        return self._cluster.connect()
-
-    def close(self):
-        pass
 
 
 @pytest.fixture(scope="module", autouse=True)

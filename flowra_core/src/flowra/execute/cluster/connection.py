@@ -218,6 +218,12 @@ class Connection:
             with suppress(OSError, RuntimeError, TimeoutError, AttributeError, asyncio.CancelledError):
                 self.client.run(getattr(worker, what), *arguments, workers=addresses, on_error="ignore")
 
+    def ask_each(self, members: list[Member], what: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        """Call a function on workers and return what it gave there, by address: an exception where it raised one."""
+        addresses = [member.address for member in members]
+        found: dict[str, Any] = self.client.run(what, *arguments, workers=addresses, on_error="return")
+        return found
+
     def subscribe(self, topic: str, hear: Callable[[dict[str, Any]], None]) -> None:
         """Hear what workers say under a topic."""
         self.client.subscribe_topic(topic, lambda event: hear(event[1]))

@@ -23,6 +23,7 @@ from flowra.execute.cluster.connection import Connection
 from flowra.execute.cluster.feed import topic_of
 from flowra.execute.cluster.members import Member
 from flowra.execute.cluster.placement import Placed, Placement
+from flowra.execute.cluster.reach import StoreReach
 from flowra.execute.cluster.wire import pack, unpack
 from flowra.execute.encoding import NotStorableError
 from flowra.execute.executor import Job
@@ -42,6 +43,7 @@ class Dispatcher:
     Args:
         job: The job.
         connection: The cluster.
+        reach: Which workers reach the store.
         header: What workers are to know of the run.
         keep_ahead: Takes what nodes gave that the scheduler has not come to yet.
         warn: Tells people what workers say, with the node.
@@ -51,12 +53,14 @@ class Dispatcher:
         self,
         job: Job,
         connection: Connection,
+        reach: StoreReach,
         header: dict[str, Any],
         keep_ahead: Callable[[NodeState, Reply], None],
         warn: Callable[[str, str], None],
     ) -> None:
         self._job = job
         self._connection = connection
+        self._reach = reach
         self._header = header
         self._keep_ahead = keep_ahead
         self._warn = warn
@@ -64,12 +68,13 @@ class Dispatcher:
         self._pending: list[Waiting] = []
         self._sent: dict[str, Placed] = {}
         self._numbers = itertools.count(1)
-        self._placement = Placement(connection, job.cache.resumed if job.cache is not None else ())
+        self._placement = Placement(reach, job.cache.resumed if job.cache is not None else ())
         self._replies: SimpleQueue[tuple[str, Any] | None] = SimpleQueue()
         self._heard: dict[str, int] = {}
         self._heard_more = threading.Condition()
         self._told_to_stop = False
         self._closed = False
+        self._given_up: BaseException | None = None
         self._threads = [
             threading.Thread(
                 # In the context of the run, with the session's own packs.
@@ -88,8 +93,11 @@ class Dispatcher:
     def add(self, call: Call, answer: Callable[[Reply], None], *, asks: bool = False) -> None:
         """Have a call made; `answer` is called on another thread with what comes of it, or with an error."""
         with self._changed:
-            self._pending.append(Waiting(call, answer, asks))
-            self._changed.notify()
+            if self._given_up is None:
+                self._pending.append(Waiting(call, answer, asks))
+                self._changed.notify()
+                return
+        answer(self._given_up)
 
     def close(self) -> None:
         """Take nothing in any more, and have the workers forget the run."""
@@ -121,6 +129,7 @@ class Dispatcher:
         with self._changed:
             waiting = [*self._pending, *(root for sent in self._sent.values() for root in sent.batch.roots)]
             self._pending, self._sent = [], {}
+            self._given_up = error
         for each in waiting:
             each.answer(error)
 
@@ -284,6 +293,8 @@ class Dispatcher:
         if gone:
             self._warn("", f"worker {', '.join(member.name for member in gone)} is lost; what it ran is run elsewhere")
             self._lose(gone, ClusterError("its worker is gone"))
+        for warning in self._reach.ask():
+            self._warn("", warning)
 
     def _stop(self) -> None:
         """Have nodes that run notice that the run was cancelled; what waits is not run."""

@@ -17,6 +17,7 @@ from flowra.execute.cache import ResultCache
 from flowra.execute.cluster.batches import unreachable
 from flowra.execute.cluster.connection import Cluster, Connection
 from flowra.execute.cluster.members import ClusterOffer, check_members
+from flowra.execute.cluster.reach import StoreReach
 from flowra.execute.cluster.runner import ClusterRunner
 from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.instances import InstancePool
@@ -25,6 +26,7 @@ from flowra.execute.policy import CachePolicy
 from flowra.execute.resources import Ledger, check_needs
 from flowra.execute.scheduler.scheduler import Scheduler
 from flowra.storage.address import open_store
+from flowra.storage.store import Store
 
 __all__ = ["ClusterExecutor"]
 
@@ -46,6 +48,7 @@ class ClusterExecutor(Executor):
         self._start = start
         self._cluster: Cluster | None = None
         self._connection: Connection | None = None
+        self._reach: StoreReach | None = None
         self._starting = threading.Lock()
         self._session = uuid.uuid4().hex
         self._pool = InstancePool()
@@ -77,12 +80,10 @@ class ClusterExecutor(Executor):
             )
         for warning in check_members(connection.members, plan, job.catalog.manager):
             job.reporter.log("", warning, "warning")
-        offer = ClusterOffer(connection.members)
-        check_needs(job.plan, offer)
         spool = Path(tempfile.mkdtemp(prefix="flowra-values-")) if job.cache is None else None
         values = job.cache if job.cache is not None else _uncached(job, spool)
         try:
-            return self._run(job, values, connection, offer)
+            return self._run(job, values, connection, self._reach_of(values.store, connection, job))
         finally:
             if spool is not None:
                 values.store.close()
@@ -102,8 +103,28 @@ class ClusterExecutor(Executor):
         self._awaiter.close()
         self._pool.close()
 
-    def _run(self, job: Job, values: ResultCache, connection: Connection, offer: ClusterOffer) -> Outcome:
-        runner = ClusterRunner(job, values, connection, self._header(job, values), self._pool, self._awaiter)
+    def _reach_of(self, store: Store, connection: Connection, job: Job) -> StoreReach:
+        """Return which workers reach a store; raises ClusterError if none does."""
+        with self._starting:
+            if self._reach is None or self._reach.store is not store:
+                self._reach = StoreReach(connection, store)
+            reach = self._reach
+        warnings = reach.ask()
+        if not reach.members:
+            raise ClusterError(
+                "no worker can use the store",
+                where=store.location,
+                why=warnings[0] if warnings else "none that was asked has answered",
+                fix="give a store that every machine reaches by the same address: --store /shared/folder",
+            )
+        for warning in warnings:
+            job.reporter.log("", warning, "warning")
+        return reach
+
+    def _run(self, job: Job, values: ResultCache, connection: Connection, reach: StoreReach) -> Outcome:
+        offer = ClusterOffer(reach.members)
+        check_needs(job.plan, offer)
+        runner = ClusterRunner(job, values, connection, reach, self._header(job, values), self._pool, self._awaiter)
         try:
             return Scheduler(job, runner, Ledger(offer), threads=_THREADS, memory=MEMORY).run()
         finally:

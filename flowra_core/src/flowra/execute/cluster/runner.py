@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from queue import SimpleQueue
 from typing import Any
 
 from flowra.dag.context import NodeCancelledError
@@ -14,15 +14,20 @@ from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache, value_of
 from flowra.execute.cluster.connection import Connection
 from flowra.execute.cluster.dispatcher import Dispatcher, Reply
+from flowra.execute.cluster.reach import StoreReach
 from flowra.execute.cluster.wire import error_from_wire, graph_from_wire, literal_from_wire, ref_from_wire, unpack
 from flowra.execute.executor import Job
 from flowra.execute.instances import InstancePool
-from flowra.execute.reading import ValueReader
+from flowra.execute.reading import ValueReader, mark_origin, referring
 from flowra.execute.runner import CallRunner, Later, Result
 from flowra.execute.scheduler.state import Call, NodeState
-from flowra.execute.values import Ended, Held, Value
+from flowra.execute.values import ABSENT, Ended, Held, Many, Value
+from flowra.storage.refs import BlobRef
 
 __all__ = ["ClusterRunner"]
+
+#: Times that a call is made once more because the store has lost what it takes.
+_REPAIRS = 3
 
 
 class ClusterRunner(CallRunner):
@@ -32,6 +37,7 @@ class ClusterRunner(CallRunner):
         job: The job.
         values: Writes and reads values, also where nothing is cached.
         connection: The cluster.
+        reach: Which workers reach the store.
         header: What workers are to know of the run.
         pool: Where node instances would come from.
         awaiter: Would run coroutines.
@@ -42,6 +48,7 @@ class ClusterRunner(CallRunner):
         job: Job,
         values: ResultCache,
         connection: Connection,
+        reach: StoreReach,
         header: dict[str, Any],
         pool: InstancePool,
         awaiter: Awaiter,
@@ -51,7 +58,7 @@ class ClusterRunner(CallRunner):
         # What was computed ahead: with a call that it depends on.
         self._ahead: dict[NodeState, Reply] = {}
         self._warned: set[tuple[str, str]] = set()
-        self._dispatcher = Dispatcher(job, connection, header, self.keep_ahead, self.warn)
+        self._dispatcher = Dispatcher(job, connection, reach, header, self.keep_ahead, self.warn)
 
     def close(self) -> None:
         """Have the workers forget the run."""
@@ -67,21 +74,23 @@ class ClusterRunner(CallRunner):
             key = cache.key(call)
             if (found := cache.resume(key, call)) is not None:
                 return self._recalled(call, key, found)
-        self._dispatcher.add(call, lambda reply: finish_later(call, lambda: self._taken_up(call, reply)))
+
+        def answer(reply: Reply) -> None:
+            def finish() -> None:
+                finish_later(call, lambda: self._taken_up(call, reply))
+
+            if isinstance(reply, Exception) or reply[0] != "missing":
+                finish()
+            else:
+                # This is the thread on which answers come, and more are to be waited for.
+                threading.Thread(target=finish, name="flowra-repair", daemon=True).start()
+
+        self._dispatcher.add(call, answer)
         return Later()
 
     def needed(self, call: Call) -> frozenset[str]:
         """Have a node say which of its lazy inputs it needs, knowing the others."""
-        answered = threading.Event()
-        replies: list[Reply] = []
-
-        def answer(reply: Reply) -> None:
-            replies.append(reply)
-            answered.set()
-
-        self._dispatcher.add(call, answer, asks=True)
-        answered.wait()
-        result: frozenset[str] = self._taken_up(call, replies[0])
+        result: frozenset[str] = self._taken_up(call, self._answered(call, asks=True), asks=True)
         return result
 
     def keep_ahead(self, state: NodeState, reply: Reply) -> None:
@@ -98,11 +107,40 @@ class ClusterRunner(CallRunner):
         """Nothing: time limits are kept by the workers."""
         return False
 
-    def _taken_up(self, call: Call, reply: Reply) -> Any:
-        """Take up what a worker says of a call."""
+    def _answered(self, call: Call, *, asks: bool = False) -> Reply:
+        """Have a call made, and wait for what comes of it."""
+        replies: SimpleQueue[Reply] = SimpleQueue()
+        self._dispatcher.add(call, replies.put, asks=asks)
+        return replies.get()
+
+    def _taken_up(self, call: Call, reply: Reply, *, asks: bool = False) -> Any:
+        """Take up what a worker says of a call; where it takes what the store has lost, have that made again first."""
+        for _ in range(_REPAIRS):
+            if isinstance(reply, Exception):
+                raise reply
+            if reply[0] != "missing":
+                return self._outputs(call, reply)
+            self._mend(call.inputs.values())
+            reply = self._answered(call, asks=asks)
+        return self._outputs(call, reply)
+
+    def _mend(self, values: Iterable[Any]) -> None:
+        """Have those values made again that the store has lost."""
+        for value in values:
+            if isinstance(value, Many):
+                self._mend(value.items)
+            elif isinstance(value, Held) and isinstance(value.ref, BlobRef) and value.data is ABSENT:
+                self.reader.load(value)
+                # Only looked at: it is a worker that takes it.
+                value.data = ABSENT
+
+    def _outputs(self, call: Call, reply: Reply) -> Any:
+        """Return what a call gave, as a worker says."""
         if isinstance(reply, Exception):
             raise reply
         tag, *rest = reply
+        if tag == "missing":
+            raise _unreadable(call, *rest)
         if tag == "failed":
             raise error_from_wire(rest[0])
         if tag == "cancelled":
@@ -122,9 +160,18 @@ class ClusterRunner(CallRunner):
                 else Held(port.value_type)
                 for port in call.node.description.outputs
             }
+            self._mark_origins(call, outputs)
         self._note(call, note, seconds)
         self._say(call, said)
         return outputs
+
+    def _mark_origins(self, call: Call, outputs: Mapping[str, Value]) -> None:
+        """Note which call gave what lies in the store, for the case that it is lost; what has effects stays lost."""
+        stored = {port: value for port, value in outputs.items() if _in_store(value)}
+        if stored and not call.node.description.traits.effects:
+            origin = call.again({port: referring(value) for port, value in call.inputs.items()})
+            for port, value in stored.items():
+                mark_origin(value, origin, port)
 
     def _no_args(self, call: Call) -> Any:
         return self._site(call).node_class.InputArgs.model_construct(None)
@@ -153,17 +200,29 @@ class ClusterRunner(CallRunner):
 
     def _made_again(self, call: Call) -> Mapping[str, Value] | None:
         """Have a call made once more whose value the store has lost."""
-        ended: list[Result] = []
-        done = threading.Event()
+        again = call.again(call.inputs)
+        try:
+            found = self._taken_up(again, self._answered(again))
+        except (NodeFailedError, NodeCancelledError, ClusterError):
+            return None
+        return found if isinstance(found, dict) else None
 
-        def finish(reply: Reply) -> None:
-            with suppress(NodeFailedError, NodeCancelledError, ClusterError):
-                ended.append(self._taken_up(call, reply))
-            done.set()
 
-        self._dispatcher.add(call.again(call.inputs), finish)
-        done.wait()
-        return ended[0] if ended and isinstance(ended[0], dict) else None
+def _in_store(value: Value) -> bool:
+    if isinstance(value, Many):
+        return any(map(_in_store, value.items))
+    return isinstance(value, Held) and isinstance(value.ref, BlobRef)
+
+
+def _unreadable(call: Call, what: str, where: str | None, why: str | None) -> NodeFailedError:
+    return NodeFailedError(
+        f"node {call.name} can't read an input on its worker",
+        node=call.name,
+        type=call.node.type,
+        where=where,
+        why=f"{what}, and it is still so after it was computed again" + (f": {why}" if why else ""),
+        fix="see that the store's folder is the same on every machine, and that its disk is sound: flowra cache verify",
+    )
 
 
 def _expansion_from_wire(data: list[Any]) -> Expansion:

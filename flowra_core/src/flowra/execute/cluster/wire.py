@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path, PosixPath, WindowsPath
 from typing import Any
 
+from flowra import exceptions
 from flowra.dag.graph import Graph
 from flowra.dag.plan.logical import Constant, NodeOutput
 from flowra.exceptions import NodeFailedError
@@ -46,6 +47,8 @@ __all__ = [
 _PLAIN = frozenset({type(None), bool, float, str})
 _PATHS = (Path, PosixPath, WindowsPath)
 _LARGEST_INT = 2**63
+#: The modules whose exceptions are the same on every machine.
+_REAL = {"builtins": builtins, "flowra.exceptions": exceptions}
 
 
 def pack(message: Any) -> bytes:
@@ -266,11 +269,11 @@ def _text(error: BaseException) -> str:
 
 
 def _stand_in(classes: list[list[str]], said: str) -> BaseException:
-    """Return an exception whose classes have the given names; only those that are built in are the real ones."""
+    """Return an exception whose classes have the given names; only built-in ones and Flowra's own are real."""
     own: list[tuple[str, str]] = []
     base: type[BaseException] = Exception
     for module, name in classes:
-        found = getattr(builtins, name, None) if module == "builtins" else None
+        found = getattr(_REAL[module], name, None) if module in _REAL else None
         if isinstance(found, type) and issubclass(found, BaseException):
             base = found
             break

@@ -21,6 +21,7 @@ from flowra.execute.cluster.wire import (
     value_from_wire,
 )
 from flowra.execute.cluster.worker_run import Returned, WorkerRun
+from flowra.execute.encoding import ValueGoneError
 from flowra.execute.failure import invalid_result, timed_out
 from flowra.execute.runner import Later, OverdueError
 from flowra.execute.scheduler.inputs import blocked
@@ -81,6 +82,8 @@ class BatchCalls:
             return {"calls": [["failed", error_to_wire(error)]], "warnings": self._run.warnings()}
         except NodeCancelledError:
             return {"calls": [["cancelled"]], "warnings": self._run.warnings()}
+        except ValueGoneError as error:
+            return {"calls": [_missing(error)], "warnings": self._run.warnings()}
         return {"calls": [["needs", result]], "warnings": self._run.warnings()}
 
     def _call_of(self, data: list[Any]) -> Call | None:
@@ -161,6 +164,9 @@ class BatchCalls:
         except (NodeCancelledError, OverdueError):
             self._done[index] = ["cancelled"]
             return
+        except ValueGoneError as error:
+            self._done[index] = _missing(error)
+            return
         seconds = time.perf_counter() - began
         if isinstance(result, Later):
             self._pending += 1
@@ -229,6 +235,11 @@ class _outcome:  # noqa: N801  a function that remembers what another did
         if self.error is not None:
             raise self.error
         return self.result
+
+
+def _missing(error: ValueGoneError) -> list[Any]:
+    """Return the answer to a call that takes what the store has lost: the driver knows how to have it again."""
+    return ["missing", error.what, error.where, error.why]
 
 
 def _has_ref(value: Value) -> bool:

@@ -19,11 +19,14 @@ from flowra.execute.cluster.at_hand import ValuesAtHand
 from flowra.execute.cluster.feed import EventFeed
 from flowra.execute.cluster.wire import binding_from_wire, class_at, literal_from_wire, pack, ref_to_wire, unpack
 from flowra.execute.control import RunControl
+from flowra.execute.encoding import ValueGoneError
 from flowra.execute.executor import Job
 from flowra.execute.instances import InstancePool
 from flowra.execute.policy import CachePolicy
+from flowra.execute.reading import ValueReader
 from flowra.execute.runner import CallRunner, Expanded
 from flowra.execute.scheduler.state import Call
+from flowra.execute.values import Held
 from flowra.storage.address import open_store
 from flowra.storage.refs import Ref
 from flowra.storage.store import Store
@@ -72,6 +75,15 @@ class _KeptNotes:
 
     def failed(self, name: str, error: Mapping[str, Any]) -> None:
         """Failures are the driver's to note, once no further try is left."""
+
+
+class _StoredValues(ValueReader):
+    """Reads values on a worker: which call gave one that the store has lost is known to the driver alone."""
+
+    def _repaired(self, value: Held, error: ValueGoneError) -> Any:
+        if value.origin is None:
+            raise error
+        return super()._repaired(value, error)
 
 
 class _BatchRunner(CallRunner):
@@ -149,7 +161,7 @@ class WorkerRun:
     def runner(self) -> _BatchRunner:
         """Return a runner for one batch."""
         runner = _BatchRunner(self._job, self._session.pool, self._job.cache, self._session.awaiter)
-        runner.reader = type(runner.reader)(self._values, runner._again, lambda *_: None)  # noqa: SLF001
+        runner.reader = _StoredValues(self._values, runner._again, lambda *said: self._warnings.put(said))  # noqa: SLF001
         return runner
 
     def node(self, data: bytes) -> PlannedNode:
