@@ -33,13 +33,13 @@ def effects_lost(node: PlannedNode, member: Member) -> NodeLostError:
     )
 
 
-def given_up(node: PlannedNode, losses: int, member: Member, error: BaseException) -> NodeLostError:
+def given_up(node: PlannedNode, losses: int, member: Member) -> NodeLostError:
     """Return the error for a node that takes its workers along."""
     return NodeLostError(
         f"node {node.id} was lost with its worker {losses} times",
         node=node.id,
         type=node.type,
         where=f"worker {member.name}, the last of them",
-        why=f"each worker that ran it was lost: {type(error).__name__}: {error}",
+        why="each worker that had it ended meanwhile, or was no longer heard of",
         fix='if it crashes or takes too much memory, run it in a process of its own: isolation = "process"',
     )

@@ -16,7 +16,6 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
-from flowra.exceptions import ClusterError
 from flowra.execute.cluster.batches import Batch, Reply, Waiting
 from flowra.execute.cluster.call_errors import effects_lost, given_up, invalid_call
 from flowra.execute.cluster.connection import Connection
@@ -210,8 +209,8 @@ class Dispatcher:
                 continue  # its worker counted as lost, and it was handed out again
             try:
                 data = unpack(done.result())
-            except (Exception, CancelledError) as error:  # noqa: BLE001  whatever dask raises for a worker that is gone
-                self._lose([sent.member], error)
+            except (Exception, CancelledError):  # noqa: BLE001  whatever dask raises for a worker that is gone
+                self._lose([sent.member])
                 continue
             with self._changed:
                 if self._sent.pop(key, None) is None:
@@ -245,7 +244,7 @@ class Dispatcher:
                 self._pending[:0] = again
                 self._changed.notify()
 
-    def _lose(self, members: list[Member], error: BaseException) -> None:
+    def _lose(self, members: list[Member]) -> None:
         """Hand out again what workers had that are lost."""
         with self._changed:
             for member in members:
@@ -259,14 +258,13 @@ class Dispatcher:
         for sent in lost.values():
             place = places[sent.member] = places.get(sent.member, -1) + 1
             self._connection.cancel([sent.future])
-            self._lost(sent, error, begun=place < sent.member.threads)
+            self._lost(sent, begun=place < sent.member.threads)
 
-    def _lost(self, sent: Placed, error: BaseException, *, begun: bool) -> None:
+    def _lost(self, sent: Placed, *, begun: bool) -> None:
         """Take note that a worker was lost with a batch; that is not the fault of the calls, unless it goes on.
 
         Args:
             sent: The batch.
-            error: How the worker was lost.
             begun: Whether the worker may have begun with it; if not, it waited for its turn.
         """
         again: list[Waiting] = []
@@ -280,7 +278,7 @@ class Dispatcher:
             if not waiting.asks and node.description.traits.effects:
                 waiting.answer(effects_lost(node, sent.member))
             elif waiting.losses >= MOST_LOSSES:
-                waiting.answer(given_up(node, waiting.losses, sent.member, error))
+                waiting.answer(given_up(node, waiting.losses, sent.member))
             else:
                 again.append(waiting)
         with self._changed:
@@ -292,7 +290,7 @@ class Dispatcher:
         gone = self._connection.refresh()
         if gone:
             self._warn("", f"worker {', '.join(member.name for member in gone)} is lost; what it ran is run elsewhere")
-            self._lose(gone, ClusterError("its worker is gone"))
+            self._lose(gone)
         for warning in self._reach.ask():
             self._warn("", warning)
 

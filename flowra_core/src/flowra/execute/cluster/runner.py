@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
@@ -83,7 +84,8 @@ class ClusterRunner(CallRunner):
                 finish()
             else:
                 # This is the thread on which answers come, and more are to be waited for.
-                threading.Thread(target=finish, name="flowra-repair", daemon=True).start()
+                context = copy_context()
+                threading.Thread(target=context.run, args=(finish,), name="flowra-repair", daemon=True).start()
 
         self._dispatcher.add(call, answer)
         return Later()
@@ -104,7 +106,7 @@ class ClusterRunner(CallRunner):
             self._job.reporter.log(node, text, "warning")
 
     def abandon(self, call: Call) -> bool:
-        """Nothing: time limits are kept by the workers."""
+        """Return that no thread is at it: time limits are kept by the workers."""
         return False
 
     def _answered(self, call: Call, *, asks: bool = False) -> Reply:
