@@ -46,6 +46,9 @@ async def _serve(about: dict[str, Any]) -> None:
             "distributed.admin.low-level-log-length": 100,
             "logging.distributed": "critical",
             "distributed.worker.profile.enabled": False,
+            # Each process opens a port for pages, whatever it is told: without a dashboard it has none to give.
+            "distributed.worker.http.routes": [],
+            **({} if about.get("dashboard") else {"distributed.scheduler.http.routes": []}),
         }
     )
     distributed: Any = import_module("distributed")
@@ -57,7 +60,8 @@ async def _serve(about: dict[str, Any]) -> None:
             protocol="tls",
             security=security,
             dashboard=about["dashboard"],
-            dashboard_address="127.0.0.1:0" if about["dashboard"] else None,
+            # Not dask's own 8787, which another cluster may have.
+            dashboard_address="127.0.0.1:0",
         )
     else:
         server = distributed.Worker(
