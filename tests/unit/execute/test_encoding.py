@@ -6,18 +6,43 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flowra.dag.graph import Graph
+from flowra.dag.node import BaseArgs, Node
+from flowra.execute import encoding
 from flowra.execute.encoding import NotStorableError, decode, encode
+from flowra.execute.session import Session
 from flowra.storage.codec import canonical
 from flowra.type.annotations import value_type_of
+from flowra.type.component_type import Placeholder
+from flowra.type.handler import ValueHandler
 from flowra.type.value.base import ValueType
 from flowra.type.value.media import AnyImageType, MaskType
-from flowra.type.value_type import Anything, File, ListOf, OptionalOf, UnionOf
+from flowra.type.value_type import Anything, File, ListOf, Mask, OptionalOf, UnionOf
 
 
 @dataclasses.dataclass
 class Point:
     x: float
     y: float
+
+
+class MakeMask(Node):
+    class OutputArgs(BaseArgs):
+        mask: Placeholder(value_type=Mask)
+
+    def run(self, context, args):
+        return self.OutputArgs(mask=np.eye(3, dtype=bool))
+
+
+class Count(Node):
+    class InputArgs(BaseArgs):
+        mask: Placeholder(value_type=Mask)
+
+    class OutputArgs(BaseArgs):
+        count: int
+
+    def run(self, context, args):
+        return self.OutputArgs(count=int(args.mask.sum()))
 
 
 def back(value, value_type):
@@ -83,6 +108,62 @@ def test_of_two_kinds_of_arrays_the_bytes_would_not_tell_which():
     with pytest.raises(NotStorableError, match="can't be stored") as caught:
         encode(np.zeros((2, 2), dtype=bool), UnionOf((AnyImageType(), MaskType())))
     assert "which of AnyImage, Mask it is" in caught.value.why
+
+
+class BrokenHandler(ValueHandler):
+    """Gives what it was made with, or raises it."""
+
+    def __init__(self, given):
+        self._given = given
+
+    def coerce(self, value, spec):
+        return value
+
+    def to_json(self, value):
+        return None
+
+    def summarize(self, value):
+        return ""
+
+    def export(self, value, stem):
+        return stem
+
+    def encode(self, value):
+        if isinstance(self._given, Exception):
+            raise self._given
+        return self._given
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("No Codec!", [b"x"]), "'No Codec!' is no codec name"),
+        (("list", [b"x"]), "'list' is no codec name"),
+        ((7, [b"x"]), "7 is no codec name"),
+        (([], [b"x"]), "unhashable"),
+        (("palette", ["text"]), "it gives str where bytes are to be"),
+        (("palette", 7), "not iterable"),
+        (b"xyz", "too many values"),
+        (KeyError("colour"), "KeyError: 'colour'"),
+        (AttributeError("no such thing"), "AttributeError: no such thing"),
+    ],
+)
+def test_a_handler_that_encodes_wrongly_is_named_and_its_value_is_not_stored(monkeypatch, given, said):
+    monkeypatch.setattr(encoding, "handler_for", lambda _: BrokenHandler(given))
+    with pytest.raises(NotStorableError, match="a value of type Mask can't be stored") as caught:
+        encode(np.zeros((2, 2), dtype=bool), MaskType())
+    assert said in caught.value.why
+    assert "BrokenHandler.encode" in caught.value.why
+
+
+def test_a_run_goes_on_with_a_value_that_its_handler_cannot_encode(monkeypatch, tmp_path):
+    monkeypatch.setattr(encoding, "handler_for", lambda _: BrokenHandler(("No Codec!", [b"x"])))
+    graph = Graph("broken")
+    graph.output("count", graph.add(Count, mask=graph.add(MakeMask)["mask"])["count"])
+    with Session(store=str(tmp_path)) as session:
+        for _ in range(2):
+            run = session.run(graph)
+            assert run["count"] == 3
 
 
 def test_bytes_of_another_kind_are_refused():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from flowra.exceptions import RunError
 from flowra.storage.codec import canonical, npy
-from flowra.storage.codec.encoded import Encoded
+from flowra.storage.codec.encoded import Buffer, Encoded, check_codec_name
 from flowra.storage.codec.registry import CODECS
 from flowra.type.annotations import value_type_of
 from flowra.type.handler import handler_for
@@ -98,21 +99,37 @@ def _media_type(codec: str, value_type: ValueType) -> MediaType | None:
 
 
 def _by_handler(value: Any, value_type: MediaType) -> Encoded:
-    encoded = handler_for(value_type.handled_as).encode(value)
-    if encoded is None:
+    """Return what a pack's handler makes of a value; whatever the handler does wrong, the value just isn't stored."""
+    handler = handler_for(value_type.handled_as)
+    try:
+        encoded = handler.encode(value)
+        if encoded is not None:
+            return _as_encoded(encoded)
+    except MemoryError:
+        raise
+    except Exception as error:
+        told = str(error) if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: {error}"
         raise NotStorableError(
-            f"values of type {value_type} can't be stored yet",
-            why="the pack that handles them gives no encoding",
-            fix="implement ValueHandler.encode and decode for it",
-        )
+            f"a value of type {value_type} can't be stored",
+            why=f"{type(handler).__module__}.{type(handler).__qualname__}.encode: {told}",
+            fix="mend it in that pack; flowra.testing.ValueTypeSuite checks it",
+        ) from error
+    raise NotStorableError(
+        f"values of type {value_type} can't be stored yet",
+        why="the pack that handles them gives no encoding",
+        fix="implement ValueHandler.encode and decode for it",
+    )
+
+
+def _as_encoded(encoded: tuple[str, Iterable[Any]]) -> Encoded:
+    """Check what a handler gives; raises TypeError or ValueError saying what is wrong with it."""
     codec, parts = encoded
     if codec in _OWN_CODECS:
-        raise NotStorableError(
-            f"values of type {value_type} can't be stored",
-            why=f"the pack that handles them calls its encoding {codec}, and Flowra's own is called so",
-            fix="give what ValueHandler.encode returns another name",
-        )
-    return Encoded(codec, tuple(parts))
+        raise ValueError(f"its encoding is called {codec}, and Flowra's own is called so")
+    parts = tuple(parts)
+    if not all(isinstance(part, Buffer) for part in parts):
+        raise TypeError(f"it gives {', '.join(type(part).__name__ for part in parts)} where bytes are to be")
+    return Encoded(check_codec_name(codec), parts)
 
 
 def _concrete(value: Any, value_type: ValueType) -> ValueType:
