@@ -9,7 +9,14 @@ from flowra.config.settings import ENVIRONMENT, Settings
 
 __all__ = ["settings"]
 
-_DEFAULTS = {"packs_disabled": "[]", "output_dir": '"flowra-output"', "resources": "{}", "trusted_keys": "[]"}
+_DEFAULTS = {
+    "packs_disabled": "[]",
+    "output_dir": '"flowra-output"',
+    "resources": "{}",
+    "trusted_keys": "[]",
+    "clusters": "{}",
+}
+_FOLDERS = {"data_dir": "the user's data folder"}
 
 
 def settings() -> str:
@@ -19,7 +26,7 @@ def settings() -> str:
         (
             code(field.name),
             code(ENVIRONMENT[field.name]),
-            code(_DEFAULTS.get(field.name, "")) or "the user's cache folder",
+            code(_DEFAULTS.get(field.name, "")) or _FOLDERS.get(field.name, "the user's cache folder"),
             about.about(field.name),
         )
         for field in fields(Settings)
