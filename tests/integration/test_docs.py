@@ -66,6 +66,7 @@ def reader(tmp_path: Path, environment: Path, wheelhouse: Path) -> Iterator[Read
             "PATH": os.pathsep.join([str(environment / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
             # What one page leaves in the cache, and among the runs, is not there for the next.
             "FLOWRA_CACHE_DIR": str(folder / "flowra-cache"),
+            "FLOWRA_DATA_DIR": str(folder / "flowra-data"),
             "FLOWRA_STORE": str(folder / "flowra-cache" / "store"),
             # Nothing is fetched: what a reader's pip would fetch is in the environment already.
             "PIP_NO_INDEX": "1",
