@@ -11,9 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from fixtures.nodebin_factory import write_wheel
+from fixtures.nodebin_factory import write_nodebin_file, write_wheel
 from fixtures.wheelhouse import Place, make_wheelhouse
 
+from flowra.pack import virtual_environment
+from flowra.pack.environments import create
+from flowra.plugin import PluginManager, use_manager
 from flowra.plugin.environments import ENVIRONMENT_FILE as FILE
 
 PLUGIN = """
@@ -246,6 +249,9 @@ def test_removing_one_leaves_the_others(place):
     refused = place.flowra("pack", "uninstall", "old", "--yes")
     assert refused.returncode == 2
     assert "flowra pack uninstall --isolated old" in refused.stderr
+    assert "flowra pack install --isolated old" in place.flowra("pack", "upgrade", "old").stderr
+    refused = place.flowra("pack", "uninstall", "--isolated", "image")
+    assert (refused.returncode, "the pack image is not in an environment of its own" in refused.stderr) == (2, True)
     assert len(environments(place)) == 2
     done = place.flowra("pack", "uninstall", "--isolated", "flowra-old")
     assert done.returncode == 0, done.stderr
@@ -327,3 +333,28 @@ def test_the_same_again_has_the_same_name_and_mends_what_was_damaged(place):
     assert place.flowra("pack", "install", "--isolated", wheel).returncode == 0
     assert environments(place) == before
     assert place.flowra("run", one_node(place)).returncode == 0
+
+
+def test_without_uv_venv_and_pip_make_it(place, monkeypatch):
+    monkeypatch.setattr(virtual_environment, "find_uv", lambda: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(place.wheelhouse))
+    folder = environments(place)[0].parent
+    with use_manager(PluginManager()):
+        made = create(str(pack_wheel(place.folder, "old", "1.2", "1.0")), folder)
+    assert made.folder in environments(place)
+    done = place.flowra("run", one_node(place))
+    assert done.returncode == 0, done.stderr
+    assert calls(place) == ["flowra_old 1.2 1.0"]
+
+
+def test_an_archive_is_taken_and_what_was_made_is_told_as_json(place):
+    archive = write_nodebin_file(place.folder / "tiny.nodebin")
+    done = place.flowra("pack", "install", "--isolated", archive, "--json")
+    assert done.returncode == 0, done.stderr
+    [made] = json.loads(done.stdout)
+    assert (made["pack"], made["format"]) == ("tiny", "flowra-environment/1")
+    listed = json.loads(place.flowra("pack", "list", "--json").stdout)
+    assert [pack["python"] for pack in listed if pack["id"] == "tiny"] == [f"{made['folder']}/{made['python']}"]
+    refused = place.flowra("pack", "install", "--isolated", archive, "--dry-run")
+    assert refused.returncode == 2

@@ -16,6 +16,7 @@ from flowra.exceptions import UsageError, printable
 
 if TYPE_CHECKING:
     from flowra.pack.install.change import Plan
+    from flowra.plugin.packs import Pack
 
 __all__ = ["install", "uninstall", "upgrade"]
 
@@ -59,12 +60,7 @@ def upgrade(names: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool) -> 
     from flowra.plugin.manager import default_manager
 
     packs = default_manager().packs
-    isolated = next((pack for pack in packs if pack.python and {pack.id, pack.distribution} & set(names)), None)
-    if isolated is not None:
-        raise UsageError(
-            f"the pack {isolated.id} has an environment of its own",
-            fix=f"make it anew: flowra pack install --isolated {isolated.distribution}",
-        )
+    _check_kept(packs, names, "flowra pack install --isolated", isolated=False)
     distributions = {pack.id: pack.distribution for pack in packs}
     known = [distributions.get(name, name) for name in names]
     return _install(known, yes=yes, dry_run=dry_run, as_json=as_json, newest=True)
@@ -83,20 +79,13 @@ def uninstall(names: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool, i
     from flowra.plugin.manager import default_manager
 
     packs = default_manager().packs
+    _check_kept(packs, names, f"flowra pack uninstall {'' if isolated else '--isolated'}".rstrip(), isolated=isolated)
+    chosen = chosen_packs([pack for pack in packs if bool(pack.python) is isolated], names)
     with _in_words():
         if isolated:
-            chosen = chosen_packs([pack for pack in packs if pack.python], names)
             return _remove_isolated([pack.id for pack in chosen], dry_run=dry_run, as_json=as_json)
-        apart = next((pack for pack in packs if pack.python and {pack.id, pack.distribution} & set(names)), None)
-        here = [pack for pack in packs if not pack.python]
-        if apart is not None and not any({pack.id, pack.distribution} & set(names) for pack in here):
-            raise UsageError(
-                f"the pack {apart.id} is not in this environment",
-                why="it has one of its own",
-                fix=f"flowra pack uninstall --isolated {apart.id}",
-            )
         _take_back_interrupted()
-        plan = plan_uninstall(chosen_packs(here, names))
+        plan = plan_uninstall(chosen)
         return _go_on(plan, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
@@ -109,6 +98,18 @@ def _install(names: Sequence[str], *, yes: bool, dry_run: bool, as_json: bool, n
         with _working("looking at what would change"):
             plan = plan_install(names, Path(scratch).resolve(), load_settings().trusted_keys, upgrade=newest)
         return _go_on(plan, yes=yes, dry_run=dry_run, as_json=as_json)
+
+
+def _check_kept(packs: Sequence[Pack], names: Sequence[str], instead: str, *, isolated: bool) -> None:
+    """Refuse names of packs that are only kept in the other way: in an environment of their own, or in this one."""
+    for name in names:
+        found = [pack for pack in packs if name in (pack.id, pack.distribution)]
+        if found and all(bool(pack.python) is not isolated for pack in found):
+            raise UsageError(
+                f"the pack {name} is {'not ' if isolated else ''}in an environment of its own",
+                where=found[0].location,
+                fix=f"{instead} {name}",
+            )
 
 
 def _install_isolated(names: Sequence[str], *, dry_run: bool, as_json: bool) -> int:

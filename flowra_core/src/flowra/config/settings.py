@@ -92,7 +92,7 @@ class Settings:
     @property
     def environments(self) -> Path:
         """The folder of the environments that packs have of their own."""
-        return self.data_dir / "environments"
+        return self.data_dir.absolute() / "environments"
 
 
 @dataclass(frozen=True, slots=True)
