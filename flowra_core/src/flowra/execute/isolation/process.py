@@ -116,6 +116,17 @@ class ChildProcess:
             NodeMemoryError: The node needs more memory than it states.
             NodeCrashedError: The process ended.
         """
+        try:
+            message = self._answer_to(kind, parts, header, node, services)
+        except BaseException:
+            # Interrupted, as by Ctrl-C: what it answers some day is no answer to what it is asked next.
+            self.end()
+            raise
+        return self._answer(message, node)
+
+    def _answer_to(
+        self, kind: str, parts: Sequence[Buffer], header: Mapping[str, Any], node: str, services: RunServices
+    ) -> Message:
         watched = [self._channel.fileno(), self._output]
         cancelled_at: float | None = None
         with suppress(OSError):  # it is gone; how it ended is found out below
@@ -138,7 +149,7 @@ class ChildProcess:
                 elif message.kind == "lost":
                     self._lose("the node's process can't read what it is told", message.header["why"])
                 else:
-                    return self._answer(message, node)
+                    return message
             elif self.dead:
                 if select.select([self._channel], [], [], 0)[0]:
                     continue
