@@ -130,9 +130,10 @@ def test_a_scheme_that_can_not_be_one_is_named(tmp_path, scheme, why):
     [
         {"{{ cookiecutter.name }}/a.txt": "fine", "{{ cookiecutter.name }}/b.txt": "{{ cookiecutter.nothing }}"},
         {"{{ cookiecutter.name }}/a.txt": "fine", "{{ cookiecutter.name }}/b.txt": "{% if %}"},
+        {"{{ cookiecutter.name }}/a.txt": "fine", "{{ cookiecutter.name }}/b.txt": "{{ 1 / 0 }}"},
         {"{{ cookiecutter.name }}/a.txt": "fine", "hooks/post_gen_project.py": "raise SystemExit(3)"},
     ],
-    ids=["unknown variable", "no jinja", "failing hook"],
+    ids=["unknown variable", "no jinja", "failing expression", "failing hook"],
 )
 def test_a_template_that_fails_half_way_leaves_nothing_behind(tmp_path, files):
     template = own_template(tmp_path / "template", files)

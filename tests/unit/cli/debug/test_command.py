@@ -54,6 +54,20 @@ def test_a_node_is_run_each_time_and_its_result_is_nobody_elses(flowra):
     assert json.loads(flowra.run("cache", "stats", "--json").stdout)["records"] == 0
 
 
+def test_in_the_folder_of_a_pack_its_nodes_are_meant_by_their_names(flowra):
+    folder = flowra.work / "acme"
+    assert flowra.run("create", folder, "--yes").returncode == 0
+    flowra.work = folder / "src"
+    done = flowra.run("debug", "FiltersExample")
+    assert done.returncode == 3
+    assert "there is no node type acme/FiltersExample" in done.stderr
+    assert f"fix:    pip install -e {folder}" in done.stderr
+    (folder / "pyproject.toml").write_text(
+        (folder / "pyproject.toml").read_text().replace('acme = "acme.plugin"', 'play = "acme.plugin"')
+    )
+    assert report(flowra, "Give")["nodes"][0]["type"] == "play/Give"
+
+
 def test_a_picture_that_is_missing_is_a_sample_and_a_file_is_read(flowra):
     sample = report(flowra, "image/Blur")
     assert sample["notes"] == ["image is a sample; give your own: --input image=…"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowra.cli.debug.pack_here import described
 from flowra.cli.debug.samples import sample_for
 from flowra.cli.debug.values import plain_data
 from flowra.cli.request import requested
@@ -84,7 +85,7 @@ def case_of_node(session: Session, type_id: str, inputs: Sequence[str], settings
         UsageError: There is no such port, or no sample of an input that was not given.
         GraphInvalidError: A value is none of its port's.
     """
-    description = session.catalog.describe(type_id)
+    description = described(session.catalog, type_id)
     given = _given([*inputs, *settings], description)
     init = {port.name: given[port.name] for port in description.init if port.name in given}
     values, notes = {}, []

@@ -116,13 +116,18 @@ def run(
 ) -> int:
     """Run a node type (image/Blur) or the graph in a file, one node at a time, and show every value.
 
+    In the folder of a pack, the names of its nodes are enough (Blur).
+
     An input of a node that is not given and has no default is a sample. A node is run whatever is known of it; in a
     graph, what is known from earlier runs is shown and not run again. Exits with 4 if a node failed.
     """
     from flowra.cli.debug.case import case_of_graph, case_of_node
+    from flowra.cli.debug.pack_here import full_type_id
 
     options = DebugOptions(**given)
     is_graph = target.endswith(".json") or Path(target).is_file()
+    if not is_graph:
+        target = full_type_id(target)
     if watch:
         if options.interactive:
             raise UsageError("--watch runs by itself, and --pdb and --break wait for you", fix="leave one of them out")

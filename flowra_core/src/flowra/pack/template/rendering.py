@@ -52,15 +52,13 @@ def render(template: Template, answers: Mapping[str, Any], into: Path) -> Path:
     Raises:
         PluginError: The template has a mistake, or one of its hooks failed.
     """
-    from cookiecutter.exceptions import CookiecutterException
     from cookiecutter.generate import generate_files
-    from jinja2 import TemplateError
 
     made: set[Path] = set()
     for folder, variables in _layers(template, answers):
         try:
             root = generate_files(folder, {"cookiecutter": variables}, str(into), overwrite_if_exists=True)
-        except (CookiecutterException, TemplateError, ValueError, OSError) as error:
+        except Exception as error:  # what a template computes may raise anything
             if isinstance(error, OSError) and error.errno in _DISK_FAILS:
                 raise UsageError("the pack can't be written", where=str(into.parent), why=error.strerror) from error
             raise PluginError(

@@ -155,5 +155,6 @@ def _git(*arguments: str) -> str:
             "the template can't be fetched",
             where=arguments[-2] if arguments[0] == "clone" else arguments[-1],
             why=done.stderr.strip() or f"git ended with {done.returncode}",
+            fix="check the address, the REF after @ and the network; the folder of a clone serves as well",
         )
     return done.stdout

@@ -64,7 +64,7 @@ def answers(folder: Path, given: Mapping[str, str], ask: Ask | None = None) -> d
                 continue
             prompt = prompts.get(name) if isinstance(prompts, dict) else None
             found[name] = _answer(name, default, given.get(name), ask, prompt if isinstance(prompt, str) else name)
-    except (TemplateError, TypeError, ValueError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise PluginError(
             "the template's variables can't be used", where=str(folder), why=f"{type(error).__name__}: {error}"
         ) from error
