@@ -57,6 +57,8 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     )
     yield reader
     reader.close()
+    for large in (wheels, folder / ".venv", folder / "theirs", tmp_path / "home"):
+        shutil.rmtree(large, ignore_errors=True)
 
 
 @pytest.mark.slow

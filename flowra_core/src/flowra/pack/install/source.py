@@ -127,7 +127,12 @@ def _check_wheel_file(path: Path) -> None:
             size = file.seek(0, 2)
             check_wheel(file, Entry(path.name, STORED, 0, size, size, 0), None, DEFAULT_LIMITS)
     except OSError as error:
-        raise UsageError("the file can't be read", where=str(path), why=error.strerror or str(error)) from error
+        raise UsageError(
+            "the file can't be read",
+            where=str(path),
+            why=error.strerror or str(error),
+            fix="check the path, and who may read it",
+        ) from error
     except MalformedZipError as error:
         raise PluginError("this wheel can't be trusted", where=str(path), why=str(error), fix="get it anew") from error
 

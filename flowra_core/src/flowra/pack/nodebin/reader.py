@@ -85,7 +85,12 @@ def read_nodebin(path: Path, limits: Limits = DEFAULT_LIMITS) -> Nodebin:
         with path.open("rb") as file:
             return _read(path, file, limits)
     except OSError as error:
-        raise UsageError("the file can't be read", where=str(path), why=error.strerror or str(error)) from error
+        raise UsageError(
+            "the file can't be read",
+            where=str(path),
+            why=error.strerror or str(error),
+            fix="check the path, and who may read it",
+        ) from error
     except (MalformedZipError, zlib.error) as error:
         raise refused(str(path), str(error)) from error
 
