@@ -89,6 +89,15 @@ class TestTerminal:
         screen.observe(event("progress", node="load", done=1))
         assert "load" not in screen.rendered()
 
+    def test_on_a_cluster_it_shows_each_worker_and_what_it_does(self, screen):
+        screen.observe(event("started", node="load", type="t", worker="10"))
+        screen.observe(event("started", node="detect", type="t", worker="2"))
+        screen.observe(event("progress", node="detect", done=3, total=12, text="tiles"))
+        rows = [line[2:].rstrip() for line in screen.rendered().splitlines() if "worker" in line]
+        assert rows == ["worker 2   detect 25% (3 of 12) tiles", "worker 10  load runs"]
+        screen.observe(event("succeeded", node="load", seconds=1, outputs={}, worker="10"))
+        assert "worker 10  idle" in screen.rendered()
+
     def test_a_failure_is_counted_and_said_in_one_line_that_fits(self, screen):
         error = NodeFailedError("node draw failed", node="draw", type="t", why="ValueError: " + "x" * 500)
         screen.observe(event("failed", node="draw", error=error.to_json()))

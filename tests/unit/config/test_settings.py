@@ -167,3 +167,11 @@ def test_trusted_keys_are_a_list_that_a_project_cannot_give(user, project):
     (project / "flowra.toml").write_text('trusted_keys = ["ed25519:evil"]\n')
     with pytest.raises(ConfigError, match="a project can't say whose signatures are trusted"):
         load(project)
+
+
+def test_clusters_are_tables_that_a_project_cannot_give(user, project):
+    user.write_text('[clusters.mine]\nclass = "package.Cluster"\nworkers = 2\n')
+    assert load(project).clusters == {"mine": {"class": "package.Cluster", "workers": 2}}
+    (project / "flowra.toml").write_text('[clusters.mine]\nclass = "evil.Cluster"\n')
+    with pytest.raises(ConfigError, match="a project can't say which classes start clusters"):
+        load(project)

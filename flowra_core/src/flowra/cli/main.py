@@ -28,6 +28,7 @@ _WIDEST = 100
 COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("flowra.cli.build", "Build a pack into a .nodebin and a wheel."),
     "cache": ("flowra.cli.cache", "Look after the store that results are kept in."),
+    "cluster": ("flowra.cli.cluster", "Start, look at and stop a cluster that stays."),
     "completion": ("flowra.cli.completion", "Print the completion script of a shell."),
     "config": ("flowra.cli.config", "Show and change settings."),
     "create": ("flowra.cli.create", "Make a node pack from a template."),

@@ -49,7 +49,7 @@ def _folder(_ctx: click.Context, _option: click.Parameter, text: str | None) -> 
 )
 @click.option("--refresh", metavar="NODE", multiple=True, help="Run this node again, and keep the new result.")
 @click.option("--resume", metavar="RUN", help="Go on from what succeeded in an earlier run (an id, or last).")
-@click.option("--executor", metavar="WHERE", default="local", help="local, processes[:N], tcp://… or a name.")
+@click.option("--executor", metavar="WHERE", default="local", help="local, processes[:N], cluster, tls://… or a name.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Show whole tracebacks, and what nodes log for debugging.")

@@ -72,7 +72,7 @@ class Settings:
             `cache_dir`.
         clusters: Clusters by name, for `flowra run --executor NAME`: each a table with `class`, the dotted name of a
             class with dask's `Cluster` interface, `workers`, how many it is scaled to, and the class's own arguments;
-            in the environment, as JSON.
+            in the environment, as JSON. A project's file can't name what is imported.
         resources: How much there is of what nodes may need, by name, in place of what is found on the machine; in the
             environment as in `gpu=1,licence=2`.
         trusted_keys: Public keys, as `ed25519:…`, whose signatures of archives you trust; in the environment, separated
@@ -193,6 +193,13 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
     if name == "clusters":
         if not isinstance(value, dict) or not all(map(_is_cluster, value.values())):
             raise _wrong(name, value, path, 'tables, as in [clusters.slurm] class = "package.module.Class"')
+        if path.name in _PROJECT_FILES:
+            raise ConfigError(
+                "a project can't say which classes start clusters",
+                where=str(path),
+                why="they are imported and called with what it says",
+                fix="write clusters into your own settings file, or into FLOWRA_CLUSTERS",
+            )
         return value
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, path, "the path of a folder, in quotes")

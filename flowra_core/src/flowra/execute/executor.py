@@ -36,11 +36,11 @@ class Reporter(RunServices, Protocol):
     def queued(self, node: str, type_id: str) -> None:
         """Report that a node waits for its inputs."""
 
-    def started(self, node: str, type_id: str) -> None:
-        """Report that a node runs."""
+    def started(self, node: str, type_id: str, worker: str = "") -> None:
+        """Report that a node runs, on a worker of a cluster if one is named."""
 
-    def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str]) -> None:
-        """Report that a node has run; `outputs` describes each output in a line."""
+    def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str], worker: str = "") -> None:
+        """Report that a node has run, on a worker if one is named; `outputs` describes each output in a line."""
 
     def cached(self, node: str, type_id: str) -> None:
         """Report that the result of an earlier run stands in for running a node."""

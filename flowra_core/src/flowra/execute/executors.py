@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from flowra.config.files import user_folder
 from flowra.config.settings import load_settings
 from flowra.exceptions import ClusterError, UsageError
 from flowra.execute.executor import Executor
@@ -16,8 +19,9 @@ from flowra.plugin.manager import default_manager
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["executor_for"]
+__all__ = ["executor_for", "is_loopback"]
 
+_INSECURE = "tcp+insecure://"
 _PROCESSES = re.compile(r"processes(?::(\d+))?")
 
 
@@ -26,8 +30,11 @@ def executor_for(where: str) -> Executor:
 
     Args:
         where: `local`; `processes` or `processes:N` for N worker processes on this machine, started and stopped by
-            the run; `tcp://HOST:PORT` or `tls://HOST:PORT` for the scheduler of a cluster; or a name: of a cluster in
-            the setting `clusters`, of the cluster that `flowra cluster start` started, or of an executor of a pack.
+            the run; `cluster` for the one that `flowra cluster start` started; `tls://HOST:PORT` for the scheduler of
+            another, for which the certificates are those in dask's configuration (`distributed.comm.tls`), else those
+            that Flowra keeps; `tcp://HOST:PORT` for one on this machine without certificates,
+            `tcp+insecure://HOST:PORT` elsewhere; or a name: of a cluster in the setting `clusters`, or of an executor
+            of a pack.
 
     Raises:
         UsageError: It names none.
@@ -40,7 +47,9 @@ def executor_for(where: str) -> Executor:
         if count == 0:
             raise UsageError("--executor processes:0 has no worker", fix="write processes:1 or more")
         return _on_processes(count)
-    if where.startswith(("tcp://", "tls://")):
+    if where == "cluster":
+        return _standing()
+    if where.startswith(("tcp://", "tls://", _INSECURE)):
         return _at_address(where)
     settings = load_settings()
     if where in settings.clusters:
@@ -50,11 +59,17 @@ def executor_for(where: str) -> Executor:
         if entry.name == where:
             made: Executor = manager.load(entry.target, pack)()
             return made
-    known = ["local", "processes", *settings.clusters, *(entry.name for _, entry in manager.entries("executors"))]
+    known = [
+        "local",
+        "processes",
+        "cluster",
+        *settings.clusters,
+        *(entry.name for _, entry in manager.entries("executors")),
+    ]
     near = difflib.get_close_matches(where, known, n=1)
     raise UsageError(
         f"there is no executor {where!r}",
-        why=f"there are {', '.join(known)}, and tcp://HOST:PORT or tls://HOST:PORT",
+        why=f"there are {', '.join(known)}, and tls://HOST:PORT",
         fix=f"did you mean {near[0]}?" if near else "name a cluster in the setting clusters: docs/cluster.md",
     )
 
@@ -70,7 +85,55 @@ def _at_address(address: str) -> Executor:
     from flowra.execute.cluster.connection import RemoteCluster
     from flowra.execute.cluster.executor import ClusterExecutor
 
-    return ClusterExecutor(lambda: RemoteCluster(address))
+    if address.startswith("tls://"):
+        return ClusterExecutor(lambda: RemoteCluster(address, _security))
+    if address.startswith("tcp://") and not is_loopback(address):
+        raise UsageError(
+            "a cluster without TLS is not used beyond this machine",
+            where=address,
+            why="whoever is between can read the values, and run code on it and here",
+            fix=f"use tls://, or say that you want it: {address.replace('tcp://', _INSECURE)}",
+        )
+    return ClusterExecutor(lambda: RemoteCluster(address.replace(_INSECURE, "tcp://"), None))
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether `SCHEME://HOST:PORT`, or a host alone, is this machine's loopback interface."""
+    host = urlsplit(address if "://" in address else f"//{address}").hostname or address
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _standing() -> Executor:
+    from flowra.execute.cluster.connection import RemoteCluster
+    from flowra.execute.cluster.executor import ClusterExecutor
+    from flowra.execute.cluster.standing import running_cluster
+
+    there = running_cluster()
+    if there is None:
+        raise ClusterError("no cluster runs here", fix="start one: flowra cluster start")
+    return ClusterExecutor(lambda: RemoteCluster(there.address, there.security, there.dashboard))
+
+
+def _security() -> Any:
+    """Return the certificates for a cluster that is there: those of dask's configuration, else those that are kept."""
+    from flowra.execute.cluster.certificates import kept_certificates
+    from flowra.execute.cluster.connection import distributed_library
+
+    configured = distributed_library().Security()
+    if configured.tls_ca_file:
+        return configured
+    kept = kept_certificates()
+    if kept is None:
+        raise ClusterError(
+            "there are no certificates for the cluster",
+            where=str(user_folder() / "cluster"),
+            fix="copy that folder from the machine where flowra cluster start made it, or configure dask's "
+            "distributed.comm.tls",
+        )
+    return kept.security()
 
 
 def _of_profile(name: str, profile: Mapping[str, Any]) -> Executor:

@@ -10,8 +10,11 @@ from flowra.cli.run_view.view import RunView, duration, items_in_words, reason_i
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
     from rich.spinner import Spinner
+    from rich.text import Text
 
     from flowra.execute.session import Run
     from flowra.execute.session.events import Event
@@ -35,6 +38,8 @@ class TerminalView(RunView):
         self._waiting: dict[str, None] = {}
         self._running: dict[str, events.Progress | None] = {}
         self._ended: dict[str, None] = {}
+        self._worker_of: dict[str, str] = {}
+        self._workers: set[str] = set()
         self._failed = 0
         self._spinners: dict[str, Spinner] = {}
         self._began = 0.0
@@ -58,6 +63,9 @@ class TerminalView(RunView):
             self._live.start()  # not before: there would be nothing to show
             self._waiting.pop(event.node, None)
             self._running[event.node] = None
+            if event.worker:
+                self._worker_of[event.node] = event.worker
+                self._workers.add(event.worker)
         elif isinstance(event, events.Progress):
             if event.node in self._running:  # a thread that a node left behind may report when the node has ended
                 self._running[event.node] = event
@@ -116,6 +124,7 @@ class TerminalView(RunView):
         self._waiting.pop(node, None)
         self._running.pop(node, None)
         self._spinners.pop(node, None)
+        self._worker_of.pop(node, None)
         if node in self._nodes:
             self._ended[node] = None
         elif colour == "green":
@@ -161,16 +170,38 @@ class TerminalView(RunView):
         )
         rows: list[RenderableType] = [bar]
         width = self._width()
-        for node, progress in list(self._running.items())[:ROWS]:
-            text = Text.assemble((f"{node:<{width}}", "bold"), f"  {_progress_in_words(progress)}")
+        here = [node for node in self._running if node not in self._worker_of]
+        texts = {
+            node: Text.assemble((f"{node:<{width}}", "bold"), f"  {_progress_in_words(self._running[node])}")
+            for node in here[:ROWS]
+        }
+        texts.update(self._worker_rows())
+        for name, text in texts.items():
             text.truncate(max(1, self._console.width - 2), overflow="ellipsis")
-            spinner = self._spinners.setdefault(node, Spinner("dots"))
+            spinner = self._spinners.setdefault(name, Spinner("dots"))
             spinner.update(text=text)
             rows.append(spinner)
         if self._waiting:
             names = ", ".join(list(self._waiting)[:6]) + (", …" if len(self._waiting) > 6 else "")
             rows.append(Text(f"  waiting: {names}", style="dim", no_wrap=True, overflow="ellipsis"))
         return Group(*rows)
+
+    def _worker_rows(self) -> Iterator[tuple[str, Text]]:
+        """Yield a row for each worker that has run something: what it runs now, one thing after the other."""
+        from rich.text import Text
+
+        busy: dict[str, list[str]] = {
+            worker: [] for worker in sorted(self._workers, key=lambda name: (len(name), name))
+        }
+        for node, worker in self._worker_of.items():
+            busy[worker].append(f"{node} {_progress_in_words(self._running.get(node))}")
+        width = max(map(len, busy), default=0)
+        for worker, nodes in list(busy.items())[:ROWS]:
+            what = ", ".join(nodes) if nodes else "idle"
+            yield (
+                f"worker {worker}",
+                Text.assemble((f"worker {worker:<{width}}", "bold"), (f"  {what}", "" if nodes else "dim")),
+            )
 
 
 _STATUSES = {"succeeded": "green", "failed": "red", "cancelled": "yellow"}

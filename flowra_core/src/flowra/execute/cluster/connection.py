@@ -37,7 +37,13 @@ def distributed_library() -> Any:
 
 
 class Cluster(Protocol):
-    """Where an executor's connection leads."""
+    """Where an executor's connection leads.
+
+    Attributes:
+        dashboard: The address of dask's dashboard; empty where it is off, or nothing says that it is on.
+    """
+
+    dashboard: str = ""
 
     def connect(self) -> Connection:
         """Return a new connection."""
@@ -53,17 +59,19 @@ class RemoteCluster(Cluster):
     """A cluster that somebody else started.
 
     Args:
-        address: Its scheduler's address; for `tls://` the certificates are those in dask's configuration
-            (`distributed.comm.tls`).
+        address: Its scheduler's address.
+        security: Gives the certificates, in dask's form; None for a connection without any.
+        dashboard: The address of dask's dashboard, where it is known.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, security: Callable[[], Any] | None, dashboard: str = "") -> None:
         self._address = address
+        self.dashboard = dashboard
+        self._security = security
 
     def connect(self) -> Connection:
         """Return a new connection."""
-        security = distributed_library().Security() if self._address.startswith("tls://") else None
-        return Connection(self._address, security)
+        return Connection(self._address, None if self._security is None else self._security())
 
     def give_up(self, member: Member) -> None:
         """Leave that to whoever started it."""

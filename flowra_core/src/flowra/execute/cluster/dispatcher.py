@@ -231,18 +231,24 @@ class Dispatcher:
         for state, reply in zip(sent.batch.ahead, data["calls"][roots:], strict=True):
             if reply is not None and reply[0] in ("ran", "ended"):
                 assert state.node is not None
-                self._placement.note(state.node, sent.member, reply)
+                self._seen(state.node, sent.member, reply)
                 self._keep_ahead(state, reply)
         for waiting, reply in zip(sent.batch.roots, data["calls"], strict=False):
             if reply is None:
                 again.append(waiting)
                 continue
-            self._placement.note(waiting.call.node, sent.member, reply)
+            self._seen(waiting.call.node, sent.member, reply)
             waiting.answer(reply)
         if again:
             with self._changed:
                 self._pending[:0] = again
                 self._changed.notify()
+
+    def _seen(self, node: PlannedNode, member: Member, reply: Reply) -> None:
+        """Take note of what came of a call, and write into it who ran it."""
+        self._placement.note(node, member, reply)
+        if reply[0] in ("ran", "ended"):
+            reply.append(member.name)
 
     def _lose(self, members: list[Member]) -> None:
         """Hand out again what workers had that are lost."""

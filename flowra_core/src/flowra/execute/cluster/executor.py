@@ -66,6 +66,8 @@ class ClusterExecutor(Executor):
                 self._cluster = self._start()
                 self._connection = self._cluster.connect()
                 self._connection.given_up = self._cluster.give_up
+                if link := self._cluster.dashboard:
+                    job.reporter.log("", f"dask's dashboard: {link}", "info")
             connection = self._connection
         plan = job.plan.logical
         _check_importable(job)

@@ -74,8 +74,8 @@ class EventFeed(Reporter):
             self._closed = True
             self._changed.notify()
 
-    def started(self, node: str, type_id: str) -> None:
-        self._add(["started", node, type_id])
+    def started(self, node: str, type_id: str, worker: str = "") -> None:
+        self._add(["started", node, type_id, worker or str(self._worker.name)])
 
     def progress(self, node: str, done: float, total: float | None, text: str) -> None:
         self._add(["progress", node, done, total, text])
@@ -87,8 +87,8 @@ class EventFeed(Reporter):
         if self._observed:
             self._previews.preview(node, value, title)
 
-    def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str]) -> None:
-        self._said[node] = ["succeeded", seconds, dict(outputs)]
+    def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str], worker: str = "") -> None:
+        self._said[node] = ["succeeded", seconds, dict(outputs), worker or str(self._worker.name)]
 
     def cached(self, node: str, type_id: str) -> None:
         self._said[node] = ["cached", type_id]

@@ -16,6 +16,9 @@ from typing import Any
 
 __all__ = ["main"]
 
+#: Where dask's HTTP server listens, which is there without the dashboard too: nothing protects it.
+_HTTP = "127.0.0.1:0"
+
 
 def main() -> None:
     """Read what this process is to be, and be it until stdin closes."""
@@ -55,30 +58,42 @@ async def _serve(about: dict[str, Any]) -> None:
     security = distributed.Security(require_encryption=True, **about["security"])
     if about["role"] == "scheduler":
         server = distributed.Scheduler(
-            host="127.0.0.1",
-            port=0,
+            host=about["host"],
+            port=about["port"],
             protocol="tls",
             security=security,
             dashboard=about["dashboard"],
-            # Not dask's own 8787, which another cluster may have.
-            dashboard_address="127.0.0.1:0",
+            dashboard_address=_HTTP,
         )
     else:
         server = distributed.Worker(
             about["scheduler"],
             name=about["name"],
             nthreads=about["threads"],
-            host="127.0.0.1",
+            host=about["host"],
             security=security,
             local_directory=about["folder"],
             dashboard=False,
+            dashboard_address=_HTTP,
             memory_limit=None,
             death_timeout=30,
         )
+    try:
+        await server
+    except Exception as error:  # noqa: BLE001  a port that is taken, a scheduler that does not let it in
+        cause = error.__cause__ or error
+        where = about.get("scheduler") or f"{about['host']}:{about['port']}"
+        _say({"failed": f"{type(cause).__name__}: {cause}", "where": where})
+        os._exit(1)
     async with server:
-        sys.stdout.write(json.dumps({"address": server.address, "pid": os.getpid()}) + "\n")
-        sys.stdout.flush()
+        port = server.services["dashboard"].port if about.get("dashboard") else 0
+        _say({"address": server.address, "dashboard": f"http://127.0.0.1:{port}/status" if port else ""})
         await server.finished()
+
+
+def _say(about: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(about) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

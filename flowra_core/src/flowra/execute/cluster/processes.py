@@ -1,31 +1,34 @@
-"""A cluster of processes on this machine, which ends with the process that started it, whatever ends that."""
+"""Processes of a cluster on this machine, which end with the process that started them, whatever ends that."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from flowra.exceptions import ClusterError
+from flowra.exceptions import ClusterError, PluginError
 from flowra.execute.cluster.connection import Cluster, Connection, distributed_library
 from flowra.execute.cluster.members import Member
 
-__all__ = ["ProcessCluster"]
+__all__ = ["LOOPBACK", "ProcessCluster", "python_path"]
 
+LOOPBACK = "127.0.0.1"
 #: Seconds that a process has to start in.
 _START = 60.0
 
 
 class ProcessCluster(Cluster):
-    """A scheduler and workers in processes of their own, on the loopback interface, with TLS.
+    """A scheduler and workers in processes of their own, with TLS.
 
     Each process ends when the pipe from this one closes: also where this one is killed. A worker that is lost is
     started again.
@@ -34,19 +37,49 @@ class ProcessCluster(Cluster):
         workers: How many workers; one for each processor that may be used if None.
         threads: Batches that a worker runs at the same time.
         dashboard: Whether dask's dashboard is served, on a free port of the loopback interface.
+        host: The address of the interface that they listen on: the loopback interface.
+        port: The scheduler's port; 0 for any that is free.
+        join: The address of a scheduler elsewhere that the workers belong to; empty to start one.
+        security: The certificates; None for some that are made now and exist in memory only.
+
+    Attributes:
+        address: The scheduler's address.
+        dashboard: The address of dask's dashboard; empty where it is off.
+
+    Raises:
+        PluginError: What the dashboard needs is not installed.
+        ClusterError: A process did not start.
     """
 
-    def __init__(self, workers: int | None = None, *, threads: int = 1, dashboard: bool = False) -> None:
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        threads: int = 1,
+        dashboard: bool = False,
+        host: str = LOOPBACK,
+        port: int = 0,
+        join: str = "",
+        security: Any = None,
+    ) -> None:
         distributed = distributed_library()
+        if dashboard:
+            _check_dashboard()
+        self._host = host
         self._count = workers if workers is not None else _processors()
         self._threads = threads
-        self._security: Any = distributed.Security.temporary()
+        self._security: Any = security if security is not None else distributed.Security.temporary()
         self._folder = tempfile.TemporaryDirectory(prefix="flowra-cluster-", ignore_cleanup_errors=True)
         self._closed = threading.Event()
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._scheduler: subprocess.Popen[bytes] | None = None
+        self.address = join
+        self.dashboard = ""
         try:
-            self._scheduler = self._start({"role": "scheduler", "dashboard": dashboard})
-            self.address = self._said(self._scheduler)["address"]
+            if not join:
+                self._scheduler = self._start({"role": "scheduler", "port": port, "dashboard": dashboard})
+                said = self._said(self._scheduler)
+                self.address, self.dashboard = said["address"], said["dashboard"]
             self._workers = [self._start_worker(number) for number in range(self._count)]
             for process in self._workers:
                 self._said(process)
@@ -67,7 +100,13 @@ class ProcessCluster(Cluster):
     @property
     def scheduler_pid(self) -> int:
         """The process id of the scheduler."""
+        assert self._scheduler is not None, "it was joined"
         return self._scheduler.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether its scheduler has not ended, as far as this process can tell."""
+        return self._scheduler is None or self._scheduler.poll() is None
 
     def give_up(self, member: Member) -> None:
         """Kill a worker that the scheduler has lost: one that only stands still would hold what others wait for."""
@@ -88,18 +127,24 @@ class ProcessCluster(Cluster):
         self._folder.cleanup()
 
     def _start_worker(self, number: int) -> subprocess.Popen[bytes]:
-        about = {"role": "worker", "scheduler": self.address, "name": f"{number + 1}", "threads": self._threads}
-        return self._start(about)
+        name = f"{number + 1}" if self._scheduler is not None else f"{socket.gethostname()}-{number + 1}"
+        return self._start({"role": "worker", "scheduler": self.address, "name": name, "threads": self._threads})
 
     def _start(self, about: dict[str, Any]) -> subprocess.Popen[bytes]:
-        whole = {**about, "path": sys.path, "folder": self._folder.name, "security": _as_data(self._security)}
+        whole = {
+            **about,
+            "host": self._host,
+            "path": sys.path,
+            "folder": self._folder.name,
+            "security": _as_data(self._security),
+        }
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             [sys.executable, "-m", "flowra.execute.cluster.member", about["role"], about.get("name", "")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # Ctrl-C is for the driver, which lets nodes end.
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(_python_path())},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(python_path())},
         )
         self._processes.append(process)
         assert process.stdin is not None
@@ -120,6 +165,8 @@ class ProcessCluster(Cluster):
                 why=f"it ended with code {process.wait()}; what it said stands above",
             )
         said: dict[str, Any] = json.loads(line)
+        if "failed" in said:
+            raise ClusterError("a process of the cluster did not start", where=said["where"], why=said["failed"])
         return said
 
     def _supervise(self) -> None:
@@ -130,13 +177,22 @@ class ProcessCluster(Cluster):
                     time.sleep(0.1)
 
 
+def _check_dashboard() -> None:
+    try:
+        import_module("bokeh")
+    except ImportError as error:
+        raise PluginError(
+            "dask's dashboard needs the package bokeh", why=str(error), fix="pip install 'bokeh>=3.1', or do without"
+        ) from error
+
+
 def _processors() -> int:
     from flowra.execute.resources.limits import usable_cores
 
     return max(1, int(usable_cores()))
 
 
-def _python_path() -> list[str]:
+def python_path() -> list[str]:
     """Return where a child finds Flowra, also where this process was told by `sys.path` alone."""
     own = str(Path(__file__).parents[3])
     return [own, *filter(None, [os.environ.get("PYTHONPATH", "")])]

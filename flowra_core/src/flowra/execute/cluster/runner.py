@@ -151,7 +151,7 @@ class ClusterRunner(CallRunner):
             return frozenset(rest[0])
         if tag == "expanded":
             return self._planned(call, self._site(call), self._no_args(call), _expansion_from_wire(rest[0]))
-        content, seconds, _, note, said = rest
+        content, seconds, _, note, said, worker = rest
         outputs: dict[str, Value] | Ended
         if tag == "ended":
             outputs = Ended(content)
@@ -163,7 +163,7 @@ class ClusterRunner(CallRunner):
                 for port in call.node.description.outputs
             }
             self._mark_origins(call, outputs)
-        self._note(call, note, seconds)
+        self._note(call, note, seconds, worker)
         self._say(call, said)
         return outputs
 
@@ -178,16 +178,17 @@ class ClusterRunner(CallRunner):
     def _no_args(self, call: Call) -> Any:
         return self._site(call).node_class.InputArgs.model_construct(None)
 
-    def _note(self, call: Call, note: list[Any] | None, seconds: float) -> None:
+    def _note(self, call: Call, note: list[Any] | None, seconds: float, worker: str) -> None:
         journal = self._cache.journal if self._cache is not None else None
         if journal is None or note is None:
             return
         tag, key, how, *rest = note
         if tag == "recorded":
-            journal.recorded(call.name, call.node.type, key, seconds, how=how)
+            journal.recorded(call.name, call.node.type, key, seconds, how=how, worker=worker)
         else:
             refs = {port: ref_from_wire(ref) for port, ref in rest[0].items()}
-            journal.ended(call.name, call.node.type, key, refs, seconds, how=how, preimage=unpack(rest[1]))
+            made_of = unpack(rest[1])
+            journal.ended(call.name, call.node.type, key, refs, seconds, how=how, preimage=made_of, worker=worker)
 
     def _say(self, call: Call, said: list[Any] | None) -> None:
         if said is None:

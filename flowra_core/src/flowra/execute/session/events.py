@@ -81,11 +81,12 @@ class Queued(NodeEvent):
 
 @dataclass(frozen=True, slots=True)
 class Started(NodeEvent):
-    """A node began to run."""
+    """A node began to run; `worker` names the worker of a cluster, and is empty for this process."""
 
     name: ClassVar[str] = "started"
 
     type: str
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,13 @@ class Log(NodeEvent):
 
 @dataclass(frozen=True, slots=True)
 class NodeSucceeded(NodeEvent):
-    """A node has run; `outputs` describes each output in a line."""
+    """A node has run, on that `worker`; `outputs` describes each output in a line."""
 
     name: ClassVar[str] = "succeeded"
 
     seconds: float
     outputs: dict[str, str]
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

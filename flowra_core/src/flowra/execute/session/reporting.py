@@ -78,13 +78,13 @@ class EventReporter:
         """Report that a node waits for its inputs."""
         self.emit(events.Queued, node, type_id)
 
-    def started(self, node: str, type_id: str) -> None:
+    def started(self, node: str, type_id: str, worker: str = "") -> None:
         """Report that a node runs."""
-        self.emit(events.Started, node, type_id)
+        self.emit(events.Started, node, type_id, worker)
 
-    def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str]) -> None:
+    def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str], worker: str = "") -> None:
         """Report that a node has run."""
-        self.emit(events.NodeSucceeded, node, seconds, dict(outputs))
+        self.emit(events.NodeSucceeded, node, seconds, dict(outputs), worker)
 
     def cached(self, node: str, type_id: str) -> None:
         """Report that the result of an earlier run stands in for running a node."""
