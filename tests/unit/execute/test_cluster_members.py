@@ -9,7 +9,9 @@ from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import Graph
 from flowra.dag.plan.planner import plan_graph
 from flowra.exceptions import ClusterError
-from flowra.execute.cluster.members import ClusterOffer, Member, check_members
+from flowra.execute.cluster import processes
+from flowra.execute.cluster.members import ClusterOffer, Member, check_members, describe_process
+from flowra.execute.resources.gpus import Gpu
 from flowra.plugin.manager import PluginManager
 
 PLUGIN = """
@@ -86,3 +88,29 @@ def test_workers_of_one_machine_share_what_it_has_and_a_node_gets_at_most_that()
     assert offer.amount("gpu") == 3
     assert offer.lacking({"gpu": 2}) == []
     assert offer.lacking({"gpu": 3}) == ["gpu 3 (there is 2)"] or offer.lacking({"gpu": 3}) == ["gpu 3 (there is 1)"]
+
+
+def test_workers_that_see_cards_of_their_own_do_not_share_them():
+    workers = [worker(name, "m", {"gpu": 1, "cpu": 4}) for name in ("a", "b", "c")]
+    for each, slot in zip(workers, ("GPU-1", "GPU-2", "GPU-2"), strict=True):
+        each.slot = slot
+    offer = ClusterOffer(workers)
+    assert (offer.amount("gpu"), offer.amount("cpu")) == (2, 4)
+    assert offer.lacking({"gpu": 2}) == ["gpu 2 (there is 1)"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "cards", "seen"),
+    [(2, 4, ["0,2", "1,3"]), (3, 2, ["0", "1", "0"]), (2, 2, ["0", "1"]), (1, 2, [None]), (2, 0, [None, None])],
+)
+def test_each_worker_of_a_machine_sees_its_share_of_the_cards(monkeypatch, workers, cards, seen):
+    monkeypatch.setattr(processes, "usable_gpus", lambda: tuple(Gpu(str(number)) for number in range(cards)))
+    found = [processes._cards(number, workers).get("CUDA_VISIBLE_DEVICES") for number in range(workers)]
+    assert found == seen
+
+
+def test_a_worker_says_which_cards_it_sees_unless_people_state_those_of_the_machine(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1")
+    assert describe_process([])["slot"] == "GPU-1"
+    monkeypatch.setenv("FLOWRA_RESOURCES", "gpu=2")
+    assert describe_process(["gpu"])["slot"] == ""

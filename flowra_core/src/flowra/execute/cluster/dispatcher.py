@@ -16,6 +16,7 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
+from flowra.dag.plan.logical import PlannedNode
 from flowra.execute.cluster.batches import Batch, Reply, Waiting
 from flowra.execute.cluster.call_errors import effects_lost, given_up, invalid_call
 from flowra.execute.cluster.connection import Connection

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flowra.config.settings import load_settings
 from flowra.dag.plan.logical import LogicalPlan, PlannedNode
 from flowra.exceptions import ClusterError
 from flowra.execute.resources import Offer
@@ -13,6 +14,9 @@ from flowra.plugin.manager import PluginManager, default_manager
 from flowra.version import VERSION
 
 __all__ = ["ClusterOffer", "Member", "check_members", "describe_process", "member_of"]
+
+#: Resources that a worker has for itself where it sees some of its machine's graphics cards only.
+_OF_CARDS = frozenset({"gpu", "gpu_memory"})
 
 
 def describe_process(resources: list[str]) -> dict[str, Any]:
@@ -32,6 +36,8 @@ def describe_process(resources: list[str]) -> dict[str, Any]:
         "host": socket.gethostname(),
         "process": os.getpid(),
         "packs": packs,
+        # What people state of cards is of the whole machine.
+        "slot": "" if "gpu" in load_settings().resources else os.environ.get("CUDA_VISIBLE_DEVICES", ""),
         "offer": Offer().amounts(resources),
     }
 
@@ -50,6 +56,7 @@ class Member:
         flowra: The version of Flowra there.
         python: The version of Python there.
         process: Its process id, on its machine.
+        slot: The graphics cards that it sees, where it does not see all of its machine's.
         busy: How many batches it has.
     """
 
@@ -62,7 +69,12 @@ class Member:
     flowra: str = VERSION
     python: str = ""
     process: int = 0
+    slot: str = ""
     busy: int = 0
+
+    def pool(self, resource: str) -> str:
+        """Return which workers it shares a resource with, as a name: those of its machine, or of its cards."""
+        return f"{self.host} {self.slot}" if self.slot and resource in _OF_CARDS else self.host
 
     def has_pack_of(self, node: PlannedNode) -> bool:
         """Tell whether it has the pack of a node; classes that no pack contributes are imported by their module."""
@@ -86,6 +98,7 @@ def member_of(address: str, about: dict[str, Any], worker: dict[str, Any]) -> Me
         flowra=about["flowra"],
         python=about["python"],
         process=about["process"],
+        slot=about["slot"],
     )
 
 
@@ -142,7 +155,7 @@ class ClusterOffer(Offer):
 
     def amount(self, name: str) -> float:
         """Return how much of a resource all machines have together."""
-        return sum({member.host: member.offer.get(name, 0.0) for member in self._members}.values())
+        return sum({member.pool(name): member.offer.get(name, 0.0) for member in self._members}.values())
 
     def lacking(self, needs: Mapping[str, float]) -> list[str]:
         """Return what no machine has enough of, as the machine that comes closest has it."""

@@ -52,7 +52,7 @@ class Placement:
         self._resumed = resumed
         self._costs = Costs()
         self._where: dict[bytes, str] = {}
-        self._taken: dict[str, dict[str, float]] = {}
+        self._taken: dict[tuple[str, str], float] = {}
 
     def free(self) -> list[Member]:
         """Return the workers that can be given something, the least busy first."""
@@ -134,9 +134,9 @@ class Placement:
         return max(equal, key=lambda member: near.get(member.address, 0))
 
     def _has(self, member: Member, needs: Any) -> bool:
-        taken = self._taken.get(member.host, {})
         return all(
-            taken.get(name, 0.0) + amount <= member.offer.get(name, 0.0) + 1e-9 for name, amount in needs.items()
+            self._taken.get((member.pool(name), name), 0.0) + amount <= member.offer.get(name, 0.0) + 1e-9
+            for name, amount in needs.items()
         )
 
     def _bytes_at(self, call: Call) -> dict[str, int]:
@@ -155,17 +155,16 @@ class Placement:
 
     def _placed(self, batch: Batch, member: Member, taking: dict[str, float]) -> Placed:
         member.busy += 1
-        amounts = self._taken.setdefault(member.host, {})
         for name, amount in taking.items():
-            amounts[name] = amounts.get(name, 0.0) + amount
+            pool = member.pool(name), name
+            self._taken[pool] = self._taken.get(pool, 0.0) + amount
         return Placed(batch, member, taking)
 
     def give_back(self, placed: Placed) -> None:
         """Take note that a worker is through with a batch, or lost."""
         placed.member.busy -= 1
-        amounts = self._taken.get(placed.member.host, {})
         for name, amount in placed.taking.items():
-            amounts[name] -= amount
+            self._taken[placed.member.pool(name), name] -= amount
 
     def note(self, node: PlannedNode, member: Member, reply: list[Any]) -> None:
         """Take note of what a call cost, and where what it gave is at hand."""

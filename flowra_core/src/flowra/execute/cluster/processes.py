@@ -19,6 +19,7 @@ from typing import Any
 from flowra.exceptions import ClusterError, PluginError
 from flowra.execute.cluster.connection import Cluster, Connection, distributed_library
 from flowra.execute.cluster.members import Member
+from flowra.execute.resources.gpus import usable_gpus
 
 __all__ = ["LOOPBACK", "ProcessCluster", "python_path"]
 
@@ -31,7 +32,7 @@ class ProcessCluster(Cluster):
     """A scheduler and workers in processes of their own, with TLS.
 
     Each process ends when the pipe from this one closes: also where this one is killed. A worker that is lost is
-    started again.
+    started again. Where there are graphics cards, each worker sees its share of them, at least one.
 
     Args:
         workers: How many workers; one for each processor that may be used if None.
@@ -128,9 +129,10 @@ class ProcessCluster(Cluster):
 
     def _start_worker(self, number: int) -> subprocess.Popen[bytes]:
         name = f"{number + 1}" if self._scheduler is not None else f"{socket.gethostname()}-{number + 1}"
-        return self._start({"role": "worker", "scheduler": self.address, "name": name, "threads": self._threads})
+        about = {"role": "worker", "scheduler": self.address, "name": name, "threads": self._threads}
+        return self._start(about, _cards(number, self._count))
 
-    def _start(self, about: dict[str, Any]) -> subprocess.Popen[bytes]:
+    def _start(self, about: dict[str, Any], cards: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         whole = {
             **about,
             "host": self._host,
@@ -144,7 +146,7 @@ class ProcessCluster(Cluster):
             stdout=subprocess.PIPE,
             # Ctrl-C is for the driver, which lets nodes end.
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(python_path())},
+            env={**os.environ, **(cards or {}), "PYTHONPATH": os.pathsep.join(python_path())},
         )
         self._processes.append(process)
         assert process.stdin is not None
@@ -175,6 +177,15 @@ class ProcessCluster(Cluster):
                 if process.poll() is not None and not self._closed.is_set():
                     self._workers[number] = self._start_worker(number)
                     time.sleep(0.1)
+
+
+def _cards(number: int, workers: int) -> dict[str, str]:
+    """Return what says to a worker, in its environment, which graphics cards are its own."""
+    gpus = usable_gpus()
+    if not gpus or workers == 1:
+        return {}
+    own = gpus[number::workers] or (gpus[number % len(gpus)],)
+    return {"CUDA_VISIBLE_DEVICES": ",".join(gpu.id for gpu in own)}
 
 
 def _check_dashboard() -> None:
