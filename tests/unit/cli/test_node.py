@@ -13,7 +13,7 @@ class TestList:
         heading, first, *_ = done.stdout.splitlines()
         assert heading == "play · tests"
         assert first.split() == ["play/Add"]
-        assert "  play/Give  Give a number." in done.stdout.splitlines()
+        assert "  play/Give   Give a number." in done.stdout.splitlines()
 
     def test_as_json_it_is_one_list(self, flowra):
         rows = json.loads(flowra.run("node", "list", "--json").stdout)

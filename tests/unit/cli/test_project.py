@@ -135,7 +135,7 @@ def test_nodes_are_listed_with_their_places(flowra, project):
 def test_info_says_what_the_pack_is(flowra, project):
     flowra.run("project", "sync", str(project))
     data = json.loads(flowra.run("project", "info", str(project), "--json").stdout)
-    assert (data["pack"], data["nodes"], data["contributions"]) == ("mine", 6, {"commands": 3})
+    assert (data["pack"], data["nodes"], data["contributions"]) == ("mine", 7, {"commands": 3})
     assert (data["manifest"], data["template"]) == ("up to date", "")
 
 
@@ -227,7 +227,7 @@ def test_validate_checks_the_examples_against_the_pack_as_it_lies_there(flowra, 
     assert done.stdout.startswith("examples/a.json:5: nodes.b.type: there is no node type mine/Gove"), done.stdout
     (project / "examples" / "a.json").write_text(graph.replace("Gove", "Give"))
     done = flowra.run("project", "validate", str(project))
-    assert (done.returncode, done.stdout) == (0, "mine is valid: 6 nodes\n")
+    assert (done.returncode, done.stdout) == (0, "mine is valid: 7 nodes\n")
 
 
 def test_tests_run_against_the_tree_with_arguments_and_exit_code_passed_on(flowra, project):
