@@ -96,7 +96,7 @@ class TestTerminal:
         rows = [line[2:].rstrip() for line in screen.rendered().splitlines() if "worker" in line]
         assert rows == ["worker 2   detect 25% (3 of 12) tiles", "worker 10  load runs"]
         screen.observe(event("succeeded", node="load", seconds=1, outputs={}, worker="10"))
-        assert "worker 10  idle" in screen.rendered()
+        assert "\n  worker 10  idle" in screen.rendered()
 
     def test_a_failure_is_counted_and_said_in_one_line_that_fits(self, screen):
         error = NodeFailedError("node draw failed", node="draw", type="t", why="ValueError: " + "x" * 500)

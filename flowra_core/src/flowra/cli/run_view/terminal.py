@@ -176,8 +176,12 @@ class TerminalView(RunView):
             for node in here[:ROWS]
         }
         texts.update(self._worker_rows())
+        idle = {f"worker {worker}" for worker in self._workers.difference(self._worker_of.values())}
         for name, text in texts.items():
             text.truncate(max(1, self._console.width - 2), overflow="ellipsis")
+            if name in idle:
+                rows.append(Text.assemble("  ", text))
+                continue
             spinner = self._spinners.setdefault(name, Spinner("dots"))
             spinner.update(text=text)
             rows.append(spinner)

@@ -64,7 +64,7 @@ class RemoteCluster(Cluster):
         dashboard: The address of dask's dashboard, where it is known.
     """
 
-    def __init__(self, address: str, security: Callable[[], Any] | None, dashboard: str = "") -> None:
+    def __init__(self, address: str, security: Callable[[], Any] | None = None, dashboard: str = "") -> None:
         self._address = address
         self.dashboard = dashboard
         self._security = security
