@@ -168,7 +168,12 @@ class ProcessCluster(Cluster):
             )
         said: dict[str, Any] = json.loads(line)
         if "failed" in said:
-            raise ClusterError("a process of the cluster did not start", where=said["where"], why=said["failed"])
+            raise ClusterError(
+                "a process of the cluster did not start",
+                where=said["where"],
+                why=said["failed"],
+                fix="a scheduler needs a port that is free; a worker a scheduler that is there, and its certificate",
+            )
         return said
 
     def _supervise(self) -> None:
