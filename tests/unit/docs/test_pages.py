@@ -15,6 +15,7 @@ else:
     import tomli as tomllib
 
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
+_TEST = re.compile(r"^def (test_\w+)", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)\s]*)?\)")
 
 
@@ -74,3 +75,11 @@ def test_both_readmes_have_the_same_two_lines():
 def test_what_is_generated_stays_out_of_the_repository():
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert f"{(DOCS / 'generated').relative_to(ROOT)}/" in ignored
+
+
+def test_the_tests_that_the_page_on_clusters_names_are_there():
+    page = (DOCS / "cluster.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert len(named) > 20
+    there = {name for path in (ROOT / "tests" / "faults").glob("test_*.py") for name in _TEST.findall(path.read_text())}
+    assert named <= there
