@@ -7,8 +7,9 @@ import importlib
 import inspect
 import itertools
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TextIO
 
 import pluggy
 
@@ -28,9 +29,29 @@ _HOOKS = {f"{_PREFIX}{kind}": kind for kind in KINDS}
 _MOST_CONTRIBUTIONS = 10_000
 
 
+_lock = threading.Lock()
+#: Where stdout was before the first of the threads whose turn it is, once for each of them.
+_redirected: list[TextIO] = []
+
+
+@contextlib.contextmanager
+def _printing_to_stderr() -> Iterator[None]:
+    """Do as `contextlib.redirect_stdout` does, for threads whose turns overlap: the last that ends puts stdout back."""
+    with _lock:
+        _redirected.append(_redirected[0] if _redirected else sys.stdout)
+        sys.stdout = sys.stderr
+    try:
+        yield
+    finally:
+        with _lock:
+            before = _redirected.pop()
+            if not _redirected:
+                sys.stdout = before
+
+
 def import_quietly(module: str) -> Any:
     """Import a pack's module; what it prints goes to stderr, so that it can't spoil what a command prints."""
-    with contextlib.redirect_stdout(sys.stderr):
+    with _printing_to_stderr():
         return importlib.import_module(module)
 
 
@@ -96,7 +117,7 @@ def _call(caller: pluggy.HookCaller) -> tuple[Contribution, ...]:
     """Call one hook of the one plugin that is registered, and return its checked answer."""
     expected = KINDS[_HOOKS[caller.name]]
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with _printing_to_stderr():
             answers = caller()
             answer = answers[0] if answers else None
             found = None
