@@ -34,7 +34,7 @@ from flowra.execute.cluster.processes import ProcessCluster
 from flowra.execute.session import Session
 
 WORKERS = 2
-#: Seconds between two workers that are killed.
+#: Seconds between two workers that are killed; the first is killed after half of that.
 BETWEEN = 4.0
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -64,7 +64,7 @@ class Killer:
         self._thread.join()
 
     def _kill(self) -> None:
-        while not self._stopped.wait(BETWEEN):
+        while not self._stopped.wait(BETWEEN if self.killed else BETWEEN / 2):
             with suppress(ProcessLookupError):
                 os.kill(self._cluster.pids[self.killed % WORKERS], signal.SIGKILL)
                 self.killed += 1
