@@ -191,7 +191,7 @@ def test_an_executor_that_a_pack_contributes_runs_graphs_by_its_name(home):
     site = home / "site"
     site.mkdir()
     with isolated_site(site):
-        install_pack(site, "acme", plugin=PLUGIN, modules={"where": WHERE})
+        install_pack(site, "faraway", plugin=PLUGIN, modules={"where": WHERE})
         said = []
         with use_manager(PluginManager.discover()):
             graph = Graph("one")
