@@ -27,6 +27,11 @@ LOOPBACK = "127.0.0.1"
 #: Seconds that a process has to start in.
 _START = 60.0
 
+#: Seconds until a worker that was lost is replaced: as a rule, and at most where one after the other fails.
+_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+#: Seconds after which a worker counts as one that has started well.
+_SETTLED = 2.0
+
 
 class ProcessCluster(Cluster):
     """A scheduler and workers in processes of their own, with TLS.
@@ -177,11 +182,19 @@ class ProcessCluster(Cluster):
         return said
 
     def _supervise(self) -> None:
-        while not self._closed.wait(0.1):
+        began = dict.fromkeys(range(len(self._workers)), time.monotonic())
+        pause = dict.fromkeys(began, _PAUSE)
+        while not self._closed.wait(_PAUSE):
             for number, process in enumerate(self._workers):
-                if process.poll() is not None and not self._closed.is_set():
-                    self._workers[number] = self._start_worker(number)
-                    time.sleep(0.1)
+                if process.poll() is None:
+                    continue
+                # One that fails as it starts is not started over and over.
+                settled = time.monotonic() - began[number] > _SETTLED
+                pause[number] = _PAUSE if settled else min(2 * pause[number], _LONGEST_PAUSE)
+                if self._closed.wait(pause[number]):
+                    return
+                self._workers[number] = self._start_worker(number)
+                began[number] = time.monotonic()
 
 
 def _cards(number: int, workers: int) -> dict[str, str]:
