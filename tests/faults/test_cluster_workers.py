@@ -76,14 +76,14 @@ def session(tmp_path, monkeypatch, site, cluster):
     with (
         use_manager(PluginManager.discover()),
         Session(
-            executor=ClusterExecutor(lambda: RemoteCluster(cluster.address)), store=tmp_path / "shared" / "store"
+            executor=ClusterExecutor(lambda: RemoteCluster(cluster.address, None)), store=tmp_path / "shared" / "store"
         ) as session,
     ):
         yield session
 
 
 def wait_for_workers(cluster, count):
-    connection = RemoteCluster(cluster.address).connect()
+    connection = RemoteCluster(cluster.address, None).connect()
     try:
         connection.client.wait_for_workers(count, timeout=60)
     finally:
