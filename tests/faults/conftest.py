@@ -4,6 +4,16 @@ import pytest
 from fixtures.fault_pack import FaultyCommandLine
 from fixtures.small_disk import mounted_disk
 
+from flowra.execute.cluster.processes import ProcessCluster
+
+
+@pytest.fixture(scope="module")
+def shared_cluster():
+    """Two workers that the tests of a module share; none of them is to be lost."""
+    cluster = ProcessCluster(2)
+    yield cluster
+    cluster.close()
+
 
 @pytest.fixture
 def flowra(tmp_path):

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 from fixtures import cluster_nodes, isolated_nodes
 from fixtures.clusters import Shared
+from fixtures.processes import gone, pids
 
 from flowra.dag.graph import Graph
 from flowra.exceptions import NodeMemoryError
 from flowra.execute.cluster.executor import ClusterExecutor
-from flowra.execute.cluster.processes import ProcessCluster
 from flowra.execute.session import Session
 
 #: Seconds that stopping may take beyond the limit; the promise is 1 s on a machine that isn't overloaded.
 MARGIN = 3.5
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    cluster = ProcessCluster(2)
-    yield cluster
-    cluster.close()
-
-
 @pytest.fixture
-def session(tmp_path, monkeypatch, cluster):
+def session(tmp_path, monkeypatch, shared_cluster):
     monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("FLOWRA_OUTPUT_DIR", str(tmp_path / "output"))
-    workers = list(cluster.pids)
-    with Session(executor=ClusterExecutor(lambda: Shared(cluster)), store=tmp_path / "store") as session:
+    workers = list(shared_cluster.pids)
+    with Session(executor=ClusterExecutor(lambda: Shared(shared_cluster)), store=tmp_path / "store") as session:
         yield session
-    assert cluster.pids == workers, "no worker was lost"
+    assert shared_cluster.pids == workers, "no worker was lost"
 
 
 @pytest.fixture
@@ -52,29 +44,6 @@ def run(session, node_class, **ports):
     return done
 
 
-def gone(pid, within=5.0):
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":  # an orphan that init has not collected yet
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def pids(ledger, count=1, within=30.0):
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        found = [int(line) for line in ledger.read_text().split()] if ledger.exists() else []
-        if len(found) >= count:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{ledger} never had {count} lines")
-
-
 def test_row_06_a_crash_in_a_process_of_its_own_costs_no_worker(session):
     failure = run(session, isolated_nodes.Crash, how="segfault").failures["it"]
     assert "its process was ended by SIGSEGV" in failure.why
@@ -84,7 +53,7 @@ def test_row_07_memory_beyond_what_a_node_states_is_a_typed_error_in_its_own_bud
     failure = run(session, isolated_nodes.Greedy, ledger=str(ledger)).failures["it"]
     assert isinstance(failure.__cause__, NodeMemoryError)
     assert "64,000,000 bytes" in failure.why
-    assert len(pids(ledger, 2)) == 2, "it was tried again as its class says, and no more"
+    assert len(pids(ledger, 2, within=30.0)) == 2, "it was tried again as its class says, and no more"
 
 
 @pytest.mark.parametrize("node_class", [isolated_nodes.HoldsGil, isolated_nodes.Stubborn])
@@ -94,8 +63,8 @@ def test_rows_08_09_11_a_node_that_can_not_be_interrupted_is_stopped_with_its_ch
     done = run(session, node_class, ledger=str(ledger))
     took = time.monotonic() - began
     assert done.failures["it"].what == f"node it took longer than its {node_class.timeout:g} s"
-    for pid in pids(ledger):
-        assert gone(pid)
+    for pid in pids(ledger, within=30.0):
+        assert gone(pid, within=5.0)
     # Beyond the limit: the start of a process and the stop.
     assert took < node_class.timeout + 1 + MARGIN
     assert run(session, isolated_nodes.Apart).status == "succeeded", "the slot is free again"
@@ -105,16 +74,16 @@ def test_row_10_cancelling_ends_the_process_and_publishes_nothing(session, ledge
     graph = Graph("one")
     graph.add(isolated_nodes.Patient, id="it", ledger=str(ledger))
     running = session.start(graph)
-    found = pids(ledger, 2)
+    found = pids(ledger, 2, within=30.0)
     began = time.monotonic()
     running.cancel()
     done = running.wait(timeout=30)
     assert time.monotonic() - began < 1 + MARGIN
     assert done.status == "cancelled"
-    assert all(map(gone, found))
+    assert all(gone(pid, within=5.0) for pid in found)
     # It runs once more: nothing of it was kept.
     again = session.start(graph)
-    assert len(pids(ledger, len(found) + 1)) > len(found)
+    assert len(pids(ledger, len(found) + 1, within=30.0)) > len(found)
     again.cancel()
     assert again.wait(timeout=30).status == "cancelled"
 
@@ -124,13 +93,13 @@ def test_row_12_leaving_is_a_node_error_and_the_worker_stays(session, how, said)
     assert said in run(session, cluster_nodes.Leave, how=how).failures["it"].why
 
 
-def test_row_13_a_node_that_fails_twice_is_tried_again_with_a_growing_delay(session, cluster, ledger):
+def test_row_13_a_node_that_fails_twice_is_tried_again_with_a_growing_delay(session, shared_cluster, ledger):
     began = time.monotonic()
     assert run(session, cluster_nodes.Flaky, value=1, ledger=str(ledger)).outputs["it"] == 2.0
     assert time.monotonic() - began > 0.1
     ran = ledger.read_text().splitlines()
     assert len(ran) == 3
-    assert {int(line.split()[1]) for line in ran} <= set(cluster.pids)
+    assert {int(line.split()[1]) for line in ran} <= set(shared_cluster.pids)
 
 
 def test_row_17_a_result_of_the_wrong_type_names_node_and_port(session):

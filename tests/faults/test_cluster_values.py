@@ -12,25 +12,17 @@ from fixtures.clusters import Shared
 
 from flowra.dag.graph import Graph
 from flowra.execute.cluster.executor import ClusterExecutor
-from flowra.execute.cluster.processes import ProcessCluster
 from flowra.execute.session import Session
 from flowra.testing.semantics.ledger import Ledger
 
 SUM = 12_500.0 * sum(b"%08d" % 7)
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    cluster = ProcessCluster(2)
-    yield cluster
-    cluster.close()
-
-
 @pytest.fixture
-def session(tmp_path, monkeypatch, cluster):
+def session(tmp_path, monkeypatch, shared_cluster):
     monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("FLOWRA_OUTPUT_DIR", str(tmp_path / "output"))
-    with Session(executor=ClusterExecutor(lambda: Shared(cluster)), store=tmp_path / "store") as session:
+    with Session(executor=ClusterExecutor(lambda: Shared(shared_cluster)), store=tmp_path / "store") as session:
         yield session
 
 

@@ -8,10 +8,10 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
 from fixtures import isolated_nodes as nodes
+from fixtures.processes import gone, pids
 
 from flowra.dag.graph import Graph
 from flowra.exceptions import NodeCrashedError, NodeMemoryError
@@ -39,29 +39,6 @@ def run(session, node_class, **ports):
     return done
 
 
-def gone(pid, within=3.0):
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":  # an orphan that init has not collected yet
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def pids(ledger, count=1, within=20.0):
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        found = [int(line) for line in ledger.read_text().split()] if ledger.exists() else []
-        if len(found) >= count:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{ledger} never had {count} lines")
-
-
 @pytest.mark.parametrize(
     ("how", "said", "name", "code"),
     [
@@ -85,14 +62,14 @@ def test_row_06_a_crash_is_that_nodes_failure(session, how, said, name, code):
 def test_row_06_a_crash_is_tried_again_where_the_node_says_so(session, tmp_path):
     failure = run(session, nodes.CrashAgain, how="left", ledger=str(tmp_path / "ledger")).failures["it"]
     assert "tried 3 times" in failure.what
-    assert len(set(pids(tmp_path / "ledger", 3))) == 3
+    assert len(set(pids(tmp_path / "ledger", 3, within=20.0))) == 3
 
 
 def test_row_07_memory_beyond_what_a_node_states_is_a_typed_error_in_its_own_budget(session, tmp_path):
     failure = run(session, nodes.Greedy, ledger=str(tmp_path / "ledger")).failures["it"]
     assert isinstance(failure.__cause__, NodeMemoryError)
     assert "64,000,000 bytes" in failure.why
-    assert len(pids(tmp_path / "ledger", 2)) == 2
+    assert len(pids(tmp_path / "ledger", 2, within=20.0)) == 2
 
 
 @pytest.mark.parametrize("node_class", [nodes.HoldsGil, nodes.Stubborn])
@@ -103,8 +80,8 @@ def test_rows_08_09_11_a_node_that_can_not_be_interrupted_is_stopped_with_its_ch
     took = time.monotonic() - began
     assert done.failures["it"].what == f"node it took longer than its {node_class.timeout:g} s"
     assert "its process was stopped" in done.failures["it"].why
-    for pid in pids(tmp_path / "ledger"):
-        assert gone(pid)
+    for pid in pids(tmp_path / "ledger", within=20.0):
+        assert gone(pid, within=3.0)
     # Beyond the limit: the start of a process and the stop.
     assert took < node_class.timeout + 1 + MARGIN
     assert run(session, nodes.Apart).status == "succeeded", "the slot is free again"
@@ -117,18 +94,18 @@ def test_row_10_cancelling_ends_the_process_and_publishes_nothing(tmp_path, monk
     with use_manager(PluginManager()), Session(store=str(tmp_path / "store")) as session:
         graph = _graph(node_class, ledger=str(ledger))
         running = session.start(graph)
-        found = pids(ledger, 2 if node_class is nodes.Patient else 1)
+        found = pids(ledger, 2 if node_class is nodes.Patient else 1, within=20.0)
         began = time.monotonic()
         running.cancel()
         done = running.wait(timeout=20)
         assert time.monotonic() - began < 1 + MARGIN
         assert done.status == "cancelled"
         if node_class is nodes.Patient:
-            assert all(map(gone, found))
+            assert all(gone(pid, within=3.0) for pid in found)
         # It runs once more: nothing of it was kept.
         before = len(found)
         again = session.start(graph)
-        assert len(pids(ledger, before + 1)) > before
+        assert len(pids(ledger, before + 1, within=20.0)) > before
         again.cancel()
         assert again.wait(timeout=20).status == "cancelled"
 
@@ -165,10 +142,10 @@ def test_processes_end_when_the_supervisor_is_killed_and_leave_nothing(tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as driver:
-        found = pids(ledger, 1)
+        found = pids(ledger, 1, within=20.0)
         driver.send_signal(signal.SIGKILL)
         driver.wait()
-    assert all(map(gone, found))
+    assert all(gone(pid, within=3.0) for pid in found)
     deadline = time.monotonic() + 3
     while any(temporary.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from flowra.exceptions import PluginError, UsageError
 from flowra.pack.building.platforms import this_platform
-from flowra.pack.nodebin.limits import DEFAULT_LIMITS
+from flowra.pack.nodebin.limits import DEFAULT_LIMITS, unreadable
 from flowra.pack.nodebin.reader import Nodebin, read_nodebin
 from flowra.pack.nodebin.signature import Verdict, check_signatures
 from flowra.pack.nodebin.wheels import check_wheel
@@ -127,12 +127,7 @@ def _check_wheel_file(path: Path) -> None:
             size = file.seek(0, 2)
             check_wheel(file, Entry(path.name, STORED, 0, size, size, 0), None, DEFAULT_LIMITS)
     except OSError as error:
-        raise UsageError(
-            "the file can't be read",
-            where=str(path),
-            why=error.strerror or str(error),
-            fix="check the path, and who may read it",
-        ) from error
+        raise unreadable(path, error) from error
     except MalformedZipError as error:
         raise PluginError("this wheel can't be trusted", where=str(path), why=str(error), fix="get it anew") from error
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from flowra.exceptions import PluginError, printable
+from flowra.exceptions import PluginError, UsageError, printable
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "refused"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "refused", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +39,14 @@ def refused(where: str, why: str) -> PluginError:
         where=printable(where),
         why=printable(why),
         fix="get the file anew from whoever made it; nothing of it was written or run",
+    )
+
+
+def unreadable(path: Path, error: OSError) -> UsageError:
+    """Return the error for an archive or wheel that can't be read."""
+    return UsageError(
+        "the file can't be read",
+        where=str(path),
+        why=error.strerror or str(error),
+        fix="check the path, and who may read it",
     )

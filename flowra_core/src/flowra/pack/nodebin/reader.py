@@ -11,9 +11,8 @@ from typing import IO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from flowra.exceptions import UsageError
 from flowra.pack.nodebin.json_bytes import parse_json
-from flowra.pack.nodebin.limits import DEFAULT_LIMITS, Limits, refused
+from flowra.pack.nodebin.limits import DEFAULT_LIMITS, Limits, refused, unreadable
 from flowra.pack.nodebin.manifest import NodebinManifest, NodeFile
 from flowra.pack.nodebin.names import check_layout, check_names
 from flowra.pack.nodebin.record import MANIFEST, RECORD, SIGNATURES, FileRecord, Record
@@ -85,12 +84,7 @@ def read_nodebin(path: Path, limits: Limits = DEFAULT_LIMITS) -> Nodebin:
         with path.open("rb") as file:
             return _read(path, file, limits)
     except OSError as error:
-        raise UsageError(
-            "the file can't be read",
-            where=str(path),
-            why=error.strerror or str(error),
-            fix="check the path, and who may read it",
-        ) from error
+        raise unreadable(path, error) from error
     except (MalformedZipError, zlib.error) as error:
         raise refused(str(path), str(error)) from error
 
