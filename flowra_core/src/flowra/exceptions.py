@@ -15,6 +15,8 @@ FlowraError
 │       └── NodeMemoryError      … or it needs more memory than it states
 ├── ClusterError                 a cluster can't be reached or used, or is lost        exit 4
 ├── StoreError                   a store can't be opened, read or written              exit 4
+│   ├── StoreUnavailableError    … since its service doesn't answer as it should, now
+│   └── StoreDeniedError         … since its service doesn't let us, whenever we ask
 └── RunCancelledError            the run was interrupted                               exit 130
 ```
 
@@ -45,7 +47,9 @@ __all__ = [
     "Problem",
     "RunCancelledError",
     "RunError",
+    "StoreDeniedError",
     "StoreError",
+    "StoreUnavailableError",
     "UsageError",
     "printable",
 ]
@@ -329,6 +333,14 @@ class StoreError(FlowraError):
     """A store that can't be opened, or that can't keep or read a value; what it holds stays sound."""
 
     exit_code = 4
+
+
+class StoreUnavailableError(StoreError):
+    """A store whose service can't be reached, is overloaded or broke a transfer off: another attempt may succeed."""
+
+
+class StoreDeniedError(StoreError):
+    """A store whose service refuses: wrong or no credentials, no permission, no such bucket."""
 
 
 class RunCancelledError(FlowraError):
