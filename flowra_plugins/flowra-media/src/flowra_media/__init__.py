@@ -1,0 +1,1 @@
+"""Audio, video, meshes, point clouds, text."""

@@ -1,0 +1,1 @@
+"""Where results are kept: Alibaba Cloud OSS."""

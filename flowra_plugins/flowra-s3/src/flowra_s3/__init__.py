@@ -1,0 +1,1 @@
+"""Where results are kept: S3, MinIO, GCS, Azure."""
