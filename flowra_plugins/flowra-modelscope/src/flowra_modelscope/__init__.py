@@ -1,1 +1,3 @@
 """Models from ModelScope."""
+
+__version__ = "0.1.0"

@@ -1,1 +1,3 @@
 """Where results are kept: Alibaba Cloud OSS."""
+
+__version__ = "0.1.0"

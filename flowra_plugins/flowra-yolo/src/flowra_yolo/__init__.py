@@ -1,1 +1,3 @@
 """YOLO: detection, segmentation, poses."""
+
+__version__ = "0.1.0"
