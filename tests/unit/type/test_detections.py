@@ -91,7 +91,7 @@ def test_what_is_off_is_named(changes, said):
         (5, "detections are an object, got whole number 5"),
         ([], "detections are an object, got list []"),
         ({}, "missing: boxes, scores, class_ids, class_names, image_size"),
-        ({**TWO, "masks": []}, "unknown: masks"),
+        ({**TWO, "polygons": []}, "unknown: polygons"),
     ],
 )
 def test_plain_data_that_is_none_is_refused(data, said):
@@ -129,3 +129,78 @@ def test_they_come_back_from_plain_data_without_loss(rows):
     back = Detections.from_json(json.loads(json.dumps(found.to_json())))
     assert back == found
     assert back.boxes.tobytes() == found.boxes.tobytes()
+
+
+def mask_of(found, fill=True):
+    return tuple(
+        np.full((bottom - top, right - left), fill)
+        for left, top, right, bottom in (found.pixel_box(index) for index in range(len(found)))
+    )
+
+
+def test_masks_and_keypoints_come_back_as_they_were():
+    plain = made()
+    rng = np.random.default_rng(0)
+    masks = tuple(rng.random(mask.shape) < 0.5 for mask in mask_of(plain))
+    points = rng.random((len(plain), 5, 3)).astype(np.float32)
+    found = made(masks=masks, keypoints=points)
+    again = Detections.from_json(json.loads(json.dumps(found.to_json())))
+    assert again == found
+    assert all(np.array_equal(mine, other) for mine, other in zip(again.masks, masks, strict=True))
+    assert np.array_equal(again.keypoints, points)
+    assert found != plain
+    assert not found.keypoints.flags.writeable
+
+
+def test_what_is_selected_keeps_its_mask_and_keypoints():
+    plain = made()
+    points = np.arange(len(plain) * 6, dtype=np.float32).reshape(len(plain), 2, 3) % 1
+    found = made(masks=mask_of(plain), keypoints=points)
+    for keep in (np.array([1]), np.array([False, True])):
+        last = found.select(keep)
+        assert last.masks[0].shape == found.masks[1].shape
+        assert np.array_equal(last.keypoints, points[1:])
+
+
+def test_a_mask_lies_where_its_box_does():
+    found = Detections([(1.5, 2, 4, 3.2), (-5, -5, -1, -1)], [1, 1], [0, 0], ("a",), (6, 5))
+    assert found.pixel_box(0) == (1, 2, 4, 4)
+    found = Detections(found.boxes, [1, 1], [0, 0], ("a",), (6, 5), masks=mask_of(found))
+    whole = found.mask(0)
+    assert whole.shape == (5, 6)
+    assert whole.sum() == whole[2:4, 1:4].sum() == 6
+    assert not found.mask(1).any()
+    with pytest.raises(ValueError, match="no masks"):
+        made().mask(0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"masks": ()}, "one mask for each box"),
+        ({"masks": (np.ones((1, 1), bool), np.ones((1, 1), bool))}, "covers the pixels of its box"),
+        ({"masks": (np.ones((1, 1)),)}, "booleans"),
+        ({"masks": 7}, "one array for each box"),
+        ({"keypoints": np.zeros((2, 4, 2))}, "shape"),
+        ({"keypoints": np.full((2, 4, 3), np.nan)}, "NaN"),
+        ({"keypoints": np.full((2, 4, 3), 2)}, r"0\.\.1"),
+    ],
+)
+def test_masks_and_keypoints_that_do_not_fit_are_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        made(**changes)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        7,
+        {},
+        {"size": [2, 2], "runs": [3]},
+        {"size": [2, -2], "runs": []},
+        {"size": [1 << 20, 1 << 20], "runs": [1 << 40]},
+    ],
+)
+def test_run_lengths_that_are_none_are_refused(mask):
+    with pytest.raises(ValueError, match="mask"):
+        Detections.from_json({**made().to_json(), "masks": [mask, mask]})

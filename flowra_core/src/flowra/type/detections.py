@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowra.type.run_lengths import from_runs, to_runs
 from flowra.type.value.base import short
 from flowra.type.value.media import DetectionsType
 
@@ -29,6 +31,10 @@ class Detections:
         class_ids: Shape (N,), int64: index into `class_names`.
         class_names: The name of each class.
         image_size: Width and height of the picture, in pixels.
+        masks: Which pixels belong to each object: N boolean arrays, each of the pixels that its box touches
+            (`pixel_box`), rows by columns. None where the detector gives none.
+        keypoints: Shape (N, K, 3), float32: x and y in pixels and the confidence in 0..1 of K points of each object,
+            such as the joints of a body. None where the detector gives none.
 
     Raises:
         ValueError: A shape, range or index is off; the message names which.
@@ -42,6 +48,8 @@ class Detections:
     class_ids: NDArray[np.int64]
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
+    masks: tuple[NDArray[np.bool_], ...] | None = None
+    keypoints: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -61,8 +69,49 @@ class Detections:
             raise ValueError(f"image_size is (width, height) in whole pixels, got {self.image_size}")
         put("image_size", (int(size[0]), int(size[1])))
         self._check()
-        for array in (self.boxes, self.scores, self.class_ids):
-            array.flags.writeable = False
+        if self.masks is not None:
+            put("masks", self._masks(self.masks))
+        if self.keypoints is not None:
+            put("keypoints", self._keypoints(self.keypoints))
+        for array in (self.boxes, self.scores, self.class_ids, *(self.masks or ()), self.keypoints):
+            if array is not None:
+                array.flags.writeable = False
+
+    def _masks(self, masks: Any) -> tuple[NDArray[np.bool_], ...]:
+        import numpy as np
+
+        if not isinstance(masks, Iterable):
+            raise ValueError(f"masks are one array for each box, got {short(masks)}")
+        found = []
+        for index, mask in enumerate(masks):
+            array = np.asarray(mask)
+            if array.dtype != np.bool_:
+                raise ValueError(f"masks are of booleans, got {array.dtype}")
+            found.append(np.array(array))
+            if index < len(self.boxes):
+                left, top, right, bottom = self.pixel_box(index)
+                if array.shape != (bottom - top, right - left):
+                    raise ValueError(
+                        f"masks[{index}] covers the pixels of its box, {bottom - top}×{right - left} (rows × columns), "
+                        f"got {array.shape}"
+                    )
+        if len(found) != len(self.boxes):
+            raise ValueError(f"there is one mask for each box, got {len(found)} for {len(self.boxes)}")
+        return tuple(found)
+
+    def _keypoints(self, keypoints: Any) -> NDArray[np.float32]:
+        import numpy as np
+
+        points = _array("keypoints", keypoints, np.float32)
+        if points.size == 0 and len(self.boxes) == 0:
+            return points.reshape(0, points.shape[1] if points.ndim == 3 else 0, 3)
+        if points.ndim != 3 or points.shape[0] != len(self.boxes) or points.shape[2] != 3:
+            raise ValueError(f"keypoints have the shape ({len(self.boxes)}, K, 3), got {points.shape}")
+        if not np.isfinite(points).all():
+            raise ValueError("keypoints hold NaN or infinite coordinates")
+        if not ((points[..., 2] >= 0) & (points[..., 2] <= 1)).all():
+            raise ValueError("the confidences of keypoints lie in 0..1")
+        return points
 
     def _boxes(self) -> NDArray[np.float32]:
         import numpy as np
@@ -125,17 +174,46 @@ class Detections:
             class_ids=self.class_ids[keep],
             class_names=self.class_names,
             image_size=self.image_size,
+            masks=None if self.masks is None else tuple(self.masks[index] for index in _indexes(keep)),
+            keypoints=None if self.keypoints is None else self.keypoints[keep],
         )
 
+    def pixel_box(self, index: int) -> tuple[int, int, int, int]:
+        """Return left, top, right and bottom of the pixels of the picture that a detection's box touches."""
+        left, top, right, bottom = self.boxes[index].tolist()
+        width, height = self.image_size
+        left, top = min(max(math.floor(left), 0), width), min(max(math.floor(top), 0), height)
+        return left, top, min(max(math.ceil(right), left), width), min(max(math.ceil(bottom), top), height)
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """Return which pixels of the whole picture belong to a detection: shape (height, width).
+
+        Raises:
+            ValueError: These detections have no masks.
+        """
+        import numpy as np
+
+        if self.masks is None:
+            raise ValueError("these detections have no masks: take a model that segments")
+        left, top, right, bottom = self.pixel_box(index)
+        whole = np.zeros((self.image_size[1], self.image_size[0]), np.bool_)
+        whole[top:bottom, left:right] = self.masks[index]
+        return whole
+
     def to_json(self) -> dict[str, Any]:
-        """Return the detections as plain data, without loss."""
-        return {
+        """Return the detections as plain data, without loss; masks as run lengths."""
+        data: dict[str, Any] = {
             "image_size": list(self.image_size),
             "class_names": list(self.class_names),
             "boxes": self.boxes.tolist(),
             "scores": self.scores.tolist(),
             "class_ids": self.class_ids.tolist(),
         }
+        if self.masks is not None:
+            data["masks"] = [to_runs(mask) for mask in self.masks]
+        if self.keypoints is not None:
+            data["keypoints"] = self.keypoints.tolist()
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Detections:
@@ -143,8 +221,9 @@ class Detections:
         if not isinstance(data, dict):
             raise ValueError(f"detections are an object, got {short(data)}")
         expected = ("boxes", "scores", "class_ids", "class_names", "image_size")
+        optional = ("masks", "keypoints")
         missing = [name for name in expected if name not in data]
-        unknown = [name for name in data if name not in expected]
+        unknown = [name for name in data if name not in expected + optional]
         if missing or unknown:
             raise ValueError(
                 "detections have the keys "
@@ -152,7 +231,19 @@ class Detections:
                 + (f"; missing: {', '.join(missing)}" if missing else "")
                 + (f"; unknown: {', '.join(unknown)}" if unknown else "")
             )
-        return cls(**{name: data[name] for name in expected})
+        found = {name: data[name] for name in expected + optional if name in data}
+        if found.get("masks") is not None:
+            if not isinstance(found["masks"], list):
+                raise ValueError(f"masks are a list of run lengths, got {short(found['masks'])}")
+            found["masks"] = tuple(map(from_runs, found["masks"]))
+        return cls(**found)
+
+
+def _indexes(keep: NDArray[Any]) -> list[int]:
+    import numpy as np
+
+    keep = np.asarray(keep)
+    return [int(index) for index in (np.flatnonzero(keep) if keep.dtype == np.bool_ else keep)]
 
 
 def _array(name: str, value: Any, dtype: Any) -> NDArray[Any]:

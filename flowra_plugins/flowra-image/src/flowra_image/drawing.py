@@ -1,7 +1,8 @@
-"""Boxes and labels drawn on pictures of any mode and depth."""
+"""Detections drawn on pictures of any mode and depth: boxes and labels, masks, keypoints."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,15 +10,35 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from flowra_image.errors import ImageError
+from flowra_image.overlays import cover_mask, draw_keypoints
 from flowra_image.pixels import Pixels, Rgba, from_unit, has_alpha, size_of, to_mode, to_unit
 
 if TYPE_CHECKING:
     from flowra.type.detections import Detections
 
-__all__ = ["class_color", "draw_boxes"]
+__all__ = ["Shown", "class_color", "draw_boxes"]
 
 #: Okabe and Ito's colours, which people with any colour vision can tell apart, brightest first.
 _PALETTE = ((0, 158, 115), (230, 159, 0), (86, 180, 233), (213, 94, 0), (204, 121, 167), (240, 228, 66), (0, 114, 178))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of the detections is drawn.
+
+    Attributes:
+        boxes: Whether the boxes are.
+        labels: Whether the class's name stands at the box.
+        scores: Whether the score does.
+        masks: How far the pixels that belong to an object are covered, in 0..1; 0 for not at all.
+        keypoints: Whether keypoints are.
+    """
+
+    boxes: bool = True
+    labels: bool = True
+    scores: bool = True
+    masks: float = 0.45
+    keypoints: bool = True
 
 
 def class_color(class_id: int) -> Rgba:
@@ -32,8 +53,7 @@ def draw_boxes(
     *,
     color: Rgba | None = None,
     line_width: int = 0,
-    labels: bool = True,
-    scores: bool = True,
+    shown: Shown = Shown(),
     font: Path | None = None,
     font_size: int = 0,
 ) -> Pixels:
@@ -44,8 +64,7 @@ def draw_boxes(
         detections: What to draw.
         color: One for all, or None for one a class.
         line_width: In pixels; 0 for one that suits the picture's size.
-        labels: Whether the class's name stands at the box.
-        scores: Whether the score does.
+        shown: What of them is drawn; masks and keypoints where the detector gave some.
         font: A TrueType or OpenType file for names that the built-in font lacks (it has Latin letters only).
         font_size: In pixels; 0 for one that suits the picture's size.
     """
@@ -55,19 +74,29 @@ def draw_boxes(
     wide, high = size_of(canvas)
     line = line_width or max(1, round(min(wide, high) / 250))
     typeface = _typeface(font, font_size or max(10, round(min(wide, high) / 32)))
+    inks = [_ink(color or class_color(class_id)) for class_id in detections.class_ids.tolist()]
+    # The least certain first: the others are drawn over it.
+    order = np.argsort(detections.scores, kind="stable").tolist()
     # Drawn on a layer of its own, so that 16-bit and float pictures keep their depth where nothing is drawn.
-    layer = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
+    covered = np.zeros((high, wide, 4), np.uint8)
+    if detections.masks is not None and shown.masks > 0:
+        for index in order:
+            cover_mask(covered, detections, index, (*inks[index][:3], round(inks[index][3] * shown.masks)))
+    layer = Image.fromarray(covered)
     pen = ImageDraw.Draw(layer)
-    scale = np.array([wide, high, wide, high]) / np.array(detections.image_size * 2).clip(1)
+    across, down = (side / max(found, 1) for side, found in zip((wide, high), detections.image_size, strict=True))
+    scale = np.array([across, down, across, down])
     boxes = np.rint(detections.boxes * scale).clip(-(2**20), 2**20).astype(int)
     names = detections.names()
-    # The least certain first: the others are drawn over it.
-    for index in np.argsort(detections.scores, kind="stable").tolist():
+    for index in order:
         left, top, right, bottom = boxes[index].tolist()
-        ink = _ink(color or class_color(int(detections.class_ids[index])))
-        pen.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), outline=ink, width=line)
-        said = [names[index]] if labels and names[index] else []
-        said += [f"{detections.scores[index]:.2f}"] if scores else []
+        ink = inks[index]
+        if shown.boxes:
+            pen.rectangle((left, top, max(right - 1, left), max(bottom - 1, top)), outline=ink, width=line)
+        if detections.keypoints is not None and shown.keypoints:
+            draw_keypoints(pen, detections.keypoints[index], (across, down), ink, line + 1)
+        said = [names[index]] if shown.labels and names[index] else []
+        said += [f"{detections.scores[index]:.2f}"] if shown.scores else []
         if said:
             _label(pen, " ".join(said), (left, top, bottom), ink, typeface, (wide, high), line)
     return _laid_over(canvas, np.asarray(layer))

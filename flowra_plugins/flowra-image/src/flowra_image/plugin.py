@@ -42,7 +42,7 @@ _NODES = {
     },
     "detection": {
         "DetectFaces": "Find the faces in a picture: upright ones, seen from the front",
-        "DrawBoxes": "Draw detections on a picture: a box and a label each, one colour a class",
+        "DrawBoxes": "Draw detections on a picture: a box and a label each, one colour a class; masks and keypoints",
     },
 }
 

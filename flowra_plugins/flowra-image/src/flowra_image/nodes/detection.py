@@ -10,7 +10,7 @@ import numpy as np
 from flowra.dag.node import BaseArgs, Node
 from flowra.type.component_type import Color, FilePicker, Number, Placeholder, Slider, Switch
 from flowra.type.value_type import AnyImage, Detections
-from flowra_image.drawing import draw_boxes
+from flowra_image.drawing import Shown, draw_boxes
 from flowra_image.pixels import color_of, describe, size_of
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class DetectFaces(Node):
 
 
 class DrawBoxes(Node):
-    """Draw detections on a picture: a box and a label each, one colour a class."""
+    """Draw detections on a picture: a box and a label each, one colour a class; masks and keypoints where there are."""
 
     libraries = ("pillow",)
 
@@ -150,6 +150,14 @@ class DrawBoxes(Node):
         ] = 0
         labels: Annotated[bool, Switch(description="Write the class's name at the box")] = True
         scores: Annotated[bool, Switch(description="Write the score at the box")] = True
+        boxes: Annotated[bool, Switch(description="Draw the boxes")] = True
+        masks: Annotated[
+            float,
+            Slider(min=0, max=1, step=0.05, description="Cover the pixels that belong to an object, 0 for not at all"),
+        ] = 0.45
+        keypoints: Annotated[
+            bool, Switch(description="Draw keypoints of at least 0.3; those of a person are joined as a body")
+        ] = True
         font: Annotated[
             Path | None,
             FilePicker(
@@ -176,8 +184,7 @@ class DrawBoxes(Node):
                 args.detections,
                 color=None if args.color is None else color_of(args.color),
                 line_width=args.line_width,
-                labels=args.labels,
-                scores=args.scores,
+                shown=Shown(args.boxes, args.labels, args.scores, args.masks, args.keypoints),
                 font=args.font,
                 font_size=args.font_size,
             )
