@@ -1,8 +1,8 @@
 """A small detector without anchor boxes: a backbone of five stages, a feature pyramid, one head for three strides.
 
 The heads are those of FCOS (Z. Tian et al., 2019): each cell tells its distances to the four sides of the object that
-it belongs to, and a score for each class. What the model gives is laid out as YOLOv8 exports are: (1, 4 + classes, cells),
-centre x, centre y, width, height in pixels of the input, then the classes' probabilities.
+it belongs to, and a score for each class. What the model gives is laid out as YOLOv8 exports are, (1, 4 + classes,
+cells): centre x, centre y, width, height in pixels of the input, then the classes' probabilities.
 """
 
 from __future__ import annotations
