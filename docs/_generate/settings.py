@@ -15,6 +15,7 @@ _DEFAULTS = {
     "resources": "{}",
     "trusted_keys": "[]",
     "clusters": "{}",
+    "sync_packs": "false",
 }
 _FOLDERS = {"data_dir": "the user's data folder"}
 

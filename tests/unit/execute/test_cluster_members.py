@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fixtures.pack_factory import install_pack
 
@@ -10,7 +12,8 @@ from flowra.dag.graph import Graph
 from flowra.dag.plan.planner import plan_graph
 from flowra.exceptions import ClusterError
 from flowra.execute.cluster import processes
-from flowra.execute.cluster.members import ClusterOffer, Member, check_members, describe_process
+from flowra.execute.cluster.members import ClusterOffer, Member, describe_process
+from flowra.execute.cluster.packs import PackCheck, pack_states
 from flowra.execute.resources.gpus import Gpu
 from flowra.plugin.manager import PluginManager
 
@@ -55,32 +58,65 @@ def version(manager):
     return next(pack.version for pack in manager.packs if pack.id == "acme")
 
 
+class Answers:
+    """Stands for the connection to workers: each says that it has what its member states."""
+
+    def __init__(self, members):
+        self.members = members
+
+    def ask_each(self, members, what, *arguments):
+        assert what is pack_states
+        return {
+            member.address: {pack: [version, member.sources.get(pack, "")] for pack, version in member.packs.items()}
+            for member in members
+        }
+
+
+def compare(members, plan, manager):
+    needed = {node.type.partition("/")[0] for node in plan.nodes.values()}
+    return PackCheck(Answers(members), needed, manager.packs, None).start()
+
+
 def test_a_worker_that_lacks_a_pack_is_named_and_gets_none_of_its_nodes(manager, plan):
     able, lacking = worker("able", acme=version(manager)), worker("poor")
-    assert check_members([able, lacking], plan, manager) == [
-        "worker poor lacks the pack acme and gets none of its nodes"
-    ]
+    assert compare([able, lacking], plan, manager) == ["worker poor lacks the pack acme and gets none of its nodes"]
     node = plan.nodes["give"]
     assert [member.has_pack_of(node) for member in (able, lacking)] == [True, False]
 
 
 def test_a_pack_that_no_worker_has_is_refused(manager, plan):
     with pytest.raises(ClusterError, match="no worker has the pack acme"):
-        check_members([worker("poor"), worker("other")], plan, manager)
+        compare([worker("poor"), worker("other")], plan, manager)
 
 
 def test_another_version_of_a_pack_is_refused_and_both_are_named(manager, plan):
     with pytest.raises(ClusterError) as error:
-        check_members([worker("old", acme="0.0.1")], plan, manager)
+        compare([worker("old", acme="0.0.1")], plan, manager)
     assert "worker old has another version of the pack acme" in str(error.value)
     assert f"it has acme 0.0.1, and here is acme {version(manager)}" in str(error.value)
+
+
+def test_other_code_of_the_same_version_is_refused(manager, plan):
+    here = worker("here", acme=version(manager))
+    here.sources["acme"] = "0" * 64
+    with pytest.raises(ClusterError, match="worker here has other code of the pack acme"):
+        compare([here], plan, manager)
+
+
+def test_the_mend_for_a_pack_with_an_environment_of_its_own_makes_it_one_there(manager, plan):
+    isolated = [replace(pack, python="/elsewhere/bin/python") for pack in manager.packs if pack.id == "acme"]
+    with pytest.raises(ClusterError) as error:
+        PackCheck(Answers([worker("poor")]), {"acme"}, isolated, None).start()
+    assert error.value.fix is not None
+    assert "--sync-packs" in error.value.fix
+    assert f"flowra pack install --isolated flowra-acme=={version(manager)}" in error.value.fix
 
 
 def test_another_version_of_flowra_is_refused(manager, plan):
     other = worker("other", acme=version(manager))
     other.flowra = "0.0.1"
     with pytest.raises(ClusterError, match="another version of Flowra"):
-        check_members([other], plan, manager)
+        compare([other], plan, manager)
 
 
 def test_workers_of_one_machine_share_what_it_has_and_a_node_gets_at_most_that():

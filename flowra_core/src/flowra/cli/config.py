@@ -202,6 +202,8 @@ def _shown(value: Any) -> str:
     """Return a value for people; what an address says of a password is left out."""
     if isinstance(value, tuple):
         return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, dict):
         return ",".join(f"{name}={amount:g}" for name, amount in value.items())
     text = os.fspath(value) if isinstance(value, Path) else str(value)

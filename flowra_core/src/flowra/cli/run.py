@@ -17,6 +17,7 @@ from flowra.exceptions import UsageError
 
 if TYPE_CHECKING:
     from flowra.dag.plan.logical import LogicalPlan
+    from flowra.execute.cluster.packs import PackDelivery
     from flowra.execute.control import RunControl
     from flowra.execute.policy import CachePolicy
 
@@ -50,6 +51,11 @@ def _folder(_ctx: click.Context, _option: click.Parameter, text: str | None) -> 
 @click.option("--refresh", metavar="NODE", multiple=True, help="Run this node again, and keep the new result.")
 @click.option("--resume", metavar="RUN", help="Go on from what succeeded in an earlier run (an id, or last).")
 @click.option("--executor", metavar="WHERE", default="local", help="local, processes[:N], cluster, tls://… or a name.")
+@click.option(
+    "--sync-packs/--no-sync-packs",
+    default=None,
+    help="Give workers the packs that they lack, or have otherwise (setting sync_packs).",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Show whole tracebacks, and what nodes log for debugging.")
@@ -64,6 +70,7 @@ def command(
     refresh: tuple[str, ...],
     resume: str | None,
     executor: str,
+    sync_packs: bool | None,
     dry_run: bool,
     as_json: bool,
     verbose: bool,
@@ -85,7 +92,7 @@ def command(
 
     with (
         view_for(as_json=as_json, verbose=verbose) as view,
-        Session(executor=executor_for(executor), store=store) as session,
+        Session(executor=executor_for(executor, _delivery(sync_packs)), store=store) as session,
     ):
         request = requested(session, graph_path, resume, inputs, settings, targets)
         policy = _policy(request.plan, no_cache, refresh)
@@ -107,6 +114,17 @@ def command(
     if run.status == "cancelled":
         return 130
     return 4 if run.failures else 0
+
+
+def _delivery(sync_packs: bool | None) -> PackDelivery | None:
+    """Return what gives workers the packs that they lack, if that is allowed."""
+    from flowra.config.settings import load_settings
+
+    if not (load_settings().sync_packs if sync_packs is None else sync_packs):
+        return None
+    from flowra.pack.delivery.sender import PackSender
+
+    return PackSender()
 
 
 def _policy(plan: LogicalPlan, no_cache: tuple[str, ...], refresh: tuple[str, ...]) -> CachePolicy:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowra.config.settings import LIST_SETTINGS, amounts_in, clusters_in, settings_in, value_in_file
+from flowra.config.settings import LIST_SETTINGS, amounts_in, clusters_in, settings_in, truth_in, value_in_file
 from flowra.exceptions import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def setting_from_text(name: str, text: str, path: Path) -> Any:
 
     Args:
         name: The setting.
-        text: What was typed: a folder or address, or names separated by commas, or amounts as in `gpu=1,licence=2`.
+        text: What was typed: a folder or address, or names separated by commas, amounts as in `gpu=1,licence=2`,
+            true or false.
         path: The file that it will be written to.
 
     Raises:
@@ -42,6 +43,8 @@ def setting_from_text(name: str, text: str, path: Path) -> Any:
         value = amounts_in(text, name)
     elif name == "clusters":
         value = clusters_in(text, name)
+    elif name == "sync_packs":
+        value = truth_in(text, name)
     elif text and "://" not in text and not text.startswith("~"):
         typed, folder = Path.cwd() / text, path.parent.resolve()
         value = str(typed.relative_to(folder) if typed.is_relative_to(folder) else typed)

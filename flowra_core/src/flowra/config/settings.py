@@ -8,7 +8,7 @@ The layers, each replacing single values of those before it:
    `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
 4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`,
    `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`,
-   `FLOWRA_DATA_DIR`.
+   `FLOWRA_DATA_DIR`, `FLOWRA_SYNC_PACKS`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
 """
@@ -36,6 +36,7 @@ __all__ = [
     "load_layers",
     "load_settings",
     "settings_in",
+    "truth_in",
     "value_in_file",
 ]
 
@@ -49,6 +50,7 @@ ENVIRONMENT = {
     "trusted_keys": "FLOWRA_TRUSTED_KEYS",
     "clusters": "FLOWRA_CLUSTERS",
     "data_dir": "FLOWRA_DATA_DIR",
+    "sync_packs": "FLOWRA_SYNC_PACKS",
 }
 
 #: Settings that are lists, with what a value has to be.
@@ -78,6 +80,8 @@ class Settings:
         trusted_keys: Public keys, as `ed25519:…`, whose signatures of archives you trust; in the environment, separated
             by commas. A project's file can't say whom you trust.
         data_dir: The folder for what is installed and kept: packs' own environments, in `environments`.
+        sync_packs: Whether runs on a cluster give its workers the packs that they lack, or have otherwise. A project's
+            file can't allow it.
     """
 
     packs_disabled: tuple[str, ...] = ()
@@ -88,6 +92,7 @@ class Settings:
     trusted_keys: tuple[str, ...] = ()
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data_dir: Path = field(default_factory=user_data_dir)
+    sync_packs: bool = False
 
     @property
     def environments(self) -> Path:
@@ -201,6 +206,16 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
                 fix="write clusters into your own settings file, or into FLOWRA_CLUSTERS",
             )
         return value
+    if name == "sync_packs":
+        if not isinstance(value, bool):
+            raise _wrong(name, value, path, "true or false")
+        if path.name in _PROJECT_FILES:
+            raise ConfigError(
+                "a project can't allow that packs are installed on workers",
+                where=str(path),
+                fix="write sync_packs into your own settings file, into FLOWRA_SYNC_PACKS, or run with --sync-packs",
+            )
+        return value
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, path, "the path of a folder, in quotes")
     if name == "store":
@@ -217,6 +232,8 @@ def _from_environment(name: str, text: str) -> dict[str, Any]:
         return {name: amounts_in(text, ENVIRONMENT[name])}
     if name == "clusters":
         return {name: clusters_in(text, ENVIRONMENT[name])}
+    if name == "sync_packs":
+        return {name: truth_in(text, ENVIRONMENT[name])} if text else {}
     # An empty variable is how many shells and container files say "not set".
     return {name: Path(text).expanduser()} if text else {}
 
@@ -238,6 +255,17 @@ def amounts_in(text: str, where: str) -> dict[str, float]:
                 fix="write them as in gpu=1,licence=2",
             )
     return found
+
+
+def truth_in(text: str, where: str) -> bool:
+    """Return what a text such as `true` or `0` says; raises ConfigError for a text that is neither."""
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError(
+        "this is neither true nor false", where=where, why=f"it is {printable(text, 80)}", fix="give true or false"
+    )
 
 
 def clusters_in(text: str, where: str) -> dict[str, dict[str, Any]]:

@@ -19,13 +19,15 @@ from flowra.plugin.manager import default_manager
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from flowra.execute.cluster.packs import PackDelivery
+
 __all__ = ["executor_for", "is_loopback"]
 
 _INSECURE = "tcp+insecure://"
 _PROCESSES = re.compile(r"processes(?::(\d+))?")
 
 
-def executor_for(where: str) -> Executor:
+def executor_for(where: str, delivery: PackDelivery | None = None) -> Executor:
     """Return the executor that a text names; a cluster is started, or connected to, with the first run.
 
     Args:
@@ -35,6 +37,7 @@ def executor_for(where: str) -> Executor:
             that Flowra keeps; `tcp://HOST:PORT` for one on this machine without certificates,
             `tcp+insecure://HOST:PORT` elsewhere; or a name: of a cluster in the setting `clusters`, or of an executor
             of a pack.
+        delivery: Gives workers of a cluster the packs that they lack; None to refuse workers without them.
 
     Raises:
         UsageError: It names none.
@@ -46,14 +49,14 @@ def executor_for(where: str) -> Executor:
         count = int(match[1]) if match[1] else None
         if count == 0:
             raise UsageError("--executor processes:0 has no worker", fix="write processes:1 or more")
-        return _on_processes(count)
+        return _on_processes(count, delivery)
     if where == "cluster":
-        return _standing()
+        return _standing(delivery)
     if where.startswith(("tcp://", "tls://", _INSECURE)):
-        return _at_address(where)
+        return _at_address(where, delivery)
     settings = load_settings()
     if where in settings.clusters:
-        return _of_profile(where, settings.clusters[where])
+        return _of_profile(where, settings.clusters[where], delivery)
     manager = default_manager()
     for pack, entry in manager.entries("executors"):
         if entry.name == where:
@@ -74,19 +77,19 @@ def executor_for(where: str) -> Executor:
     )
 
 
-def _on_processes(count: int | None) -> Executor:
+def _on_processes(count: int | None, delivery: PackDelivery | None) -> Executor:
     from flowra.execute.cluster.executor import ClusterExecutor
     from flowra.execute.cluster.processes import ProcessCluster
 
-    return ClusterExecutor(lambda: ProcessCluster(count))
+    return ClusterExecutor(lambda: ProcessCluster(count), delivery)
 
 
-def _at_address(address: str) -> Executor:
+def _at_address(address: str, delivery: PackDelivery | None) -> Executor:
     from flowra.execute.cluster.connection import RemoteCluster
     from flowra.execute.cluster.executor import ClusterExecutor
 
     if address.startswith("tls://"):
-        return ClusterExecutor(lambda: RemoteCluster(address, _security))
+        return ClusterExecutor(lambda: RemoteCluster(address, _security), delivery)
     if address.startswith("tcp://") and not is_loopback(address):
         raise UsageError(
             "a cluster without TLS is not used beyond this machine",
@@ -94,7 +97,7 @@ def _at_address(address: str) -> Executor:
             why="whoever is between can read the values, and run code on it and here",
             fix=f"use tls://, or say that you want it: {address.replace('tcp://', _INSECURE)}",
         )
-    return ClusterExecutor(lambda: RemoteCluster(address.replace(_INSECURE, "tcp://"), None))
+    return ClusterExecutor(lambda: RemoteCluster(address.replace(_INSECURE, "tcp://"), None), delivery)
 
 
 def is_loopback(address: str) -> bool:
@@ -106,7 +109,7 @@ def is_loopback(address: str) -> bool:
         return host == "localhost"
 
 
-def _standing() -> Executor:
+def _standing(delivery: PackDelivery | None) -> Executor:
     from flowra.execute.cluster.connection import RemoteCluster
     from flowra.execute.cluster.executor import ClusterExecutor
     from flowra.execute.cluster.standing import running_cluster
@@ -114,7 +117,7 @@ def _standing() -> Executor:
     there = running_cluster()
     if there is None:
         raise ClusterError("no cluster runs here", fix="start one: flowra cluster start")
-    return ClusterExecutor(lambda: RemoteCluster(there.address, there.security, there.dashboard))
+    return ClusterExecutor(lambda: RemoteCluster(there.address, there.security, there.dashboard), delivery)
 
 
 def _security() -> Any:
@@ -136,7 +139,7 @@ def _security() -> Any:
     return kept.security()
 
 
-def _of_profile(name: str, profile: Mapping[str, Any]) -> Executor:
+def _of_profile(name: str, profile: Mapping[str, Any], delivery: PackDelivery | None) -> Executor:
     from flowra.execute.cluster.connection import DaskCluster
     from flowra.execute.cluster.executor import ClusterExecutor
 
@@ -163,4 +166,4 @@ def _of_profile(name: str, profile: Mapping[str, Any]) -> Executor:
             ) from error
         return DaskCluster(made, workers)
 
-    return ClusterExecutor(start)
+    return ClusterExecutor(start, delivery)

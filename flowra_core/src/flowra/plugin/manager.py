@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         ValueTypeEntry,
     )
 
-__all__ = ["PluginManager", "default_manager", "manager_in_context", "use_manager"]
+__all__ = ["PluginManager", "default_manager", "forget_default_manager", "manager_in_context", "use_manager"]
 
 
 class PluginManager:
@@ -318,6 +318,12 @@ def default_manager() -> PluginManager:
             settings.packs_disabled, cache_dir=settings.cache_dir, environments=settings.environments
         )
     return _default
+
+
+def forget_default_manager() -> None:
+    """Have the next call of `default_manager` look for packs again; what has the manager so far keeps it."""
+    global _default  # noqa: PLW0603 - as above
+    _default = None
 
 
 @contextmanager

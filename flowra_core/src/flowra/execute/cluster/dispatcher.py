@@ -23,7 +23,7 @@ from flowra.execute.cluster.connection import Connection
 from flowra.execute.cluster.feed import topic_of
 from flowra.execute.cluster.members import Member
 from flowra.execute.cluster.placement import Placed, Placement
-from flowra.execute.cluster.reach import StoreReach
+from flowra.execute.cluster.usable import UsableWorkers
 from flowra.execute.cluster.wire import pack, unpack
 from flowra.execute.encoding import NotStorableError
 from flowra.execute.executor import Job
@@ -43,7 +43,7 @@ class Dispatcher:
     Args:
         job: The job.
         connection: The cluster.
-        reach: Which workers reach the store.
+        workers: The workers that the run may use.
         header: What workers are to know of the run.
         keep_ahead: Takes what nodes gave that the scheduler has not come to yet.
         warn: Tells people what workers say, with the node.
@@ -53,14 +53,14 @@ class Dispatcher:
         self,
         job: Job,
         connection: Connection,
-        reach: StoreReach,
+        workers: UsableWorkers,
         header: dict[str, Any],
         keep_ahead: Callable[[NodeState, Reply], None],
         warn: Callable[[str, str], None],
     ) -> None:
         self._job = job
         self._connection = connection
-        self._reach = reach
+        self._workers = workers
         self._header = header
         self._keep_ahead = keep_ahead
         self._warn = warn
@@ -68,7 +68,7 @@ class Dispatcher:
         self._pending: list[Waiting] = []
         self._sent: dict[str, Placed] = {}
         self._numbers = itertools.count(1)
-        self._placement = Placement(reach, job.cache.resumed if job.cache is not None else ())
+        self._placement = Placement(workers, job.cache.resumed if job.cache is not None else ())
         self._replies: SimpleQueue[tuple[str, Any] | None] = SimpleQueue()
         self._heard: dict[str, int] = {}
         self._heard_more = threading.Condition()
@@ -298,7 +298,7 @@ class Dispatcher:
         if gone:
             self._warn("", f"worker {', '.join(member.name for member in gone)} is lost; what it ran is run elsewhere")
             self._lose(gone)
-        for warning in self._reach.ask():
+        for warning in self._workers.ask():
             self._warn("", warning)
 
     def _stop(self) -> None:

@@ -16,9 +16,11 @@ from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache
 from flowra.execute.cluster.batches import unreachable
 from flowra.execute.cluster.connection import Cluster, Connection
-from flowra.execute.cluster.members import ClusterOffer, check_members
+from flowra.execute.cluster.members import ClusterOffer
+from flowra.execute.cluster.packs import PackCheck, PackDelivery
 from flowra.execute.cluster.reach import StoreReach
 from flowra.execute.cluster.runner import ClusterRunner
+from flowra.execute.cluster.usable import UsableWorkers
 from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.instances import InstancePool
 from flowra.execute.local import MEMORY
@@ -42,10 +44,13 @@ class ClusterExecutor(Executor):
 
     Args:
         start: Gives the cluster; called with the first run.
+        delivery: Gives workers the packs that they lack, or have otherwise than the driver, before a run: a
+            `flowra.pack.delivery.PackSender`; None to refuse such workers.
     """
 
-    def __init__(self, start: Callable[[], Cluster]) -> None:
+    def __init__(self, start: Callable[[], Cluster], delivery: PackDelivery | None = None) -> None:
         self._start = start
+        self._delivery = delivery
         self._cluster: Cluster | None = None
         self._connection: Connection | None = None
         self._reach: StoreReach | None = None
@@ -80,12 +85,12 @@ class ClusterExecutor(Executor):
                 where=connection.address,
                 fix="start workers, with Flowra and the packs installed: flowra cluster start",
             )
-        for warning in check_members(connection.members, plan, job.catalog.manager):
-            job.reporter.log("", warning, "warning")
+        packs = self._checked_packs(job, connection)
         spool = Path(tempfile.mkdtemp(prefix="flowra-values-")) if job.cache is None else None
         values = job.cache if job.cache is not None else _uncached(job, spool)
         try:
-            return self._run(job, values, connection, self._reach_of(values.store, connection, job))
+            workers = UsableWorkers(self._reach_of(values.store, connection, job), packs)
+            return self._run(job, values, connection, workers)
         finally:
             if spool is not None:
                 values.store.close()
@@ -105,6 +110,14 @@ class ClusterExecutor(Executor):
         self._awaiter.close()
         self._pool.close()
 
+    def _checked_packs(self, job: Job, connection: Connection) -> PackCheck:
+        """Compare the packs of the workers with the driver's; raises ClusterError where they can't be used."""
+        needed = {node.type.partition("/")[0] for node in job.plan.logical.nodes.values()}
+        packs = PackCheck(connection, needed, job.catalog.manager.packs, self._delivery)
+        for warning in packs.start():
+            job.reporter.log("", warning, "warning")
+        return packs
+
     def _reach_of(self, store: Store, connection: Connection, job: Job) -> StoreReach:
         """Return which workers reach a store; raises ClusterError if none does."""
         with self._starting:
@@ -123,10 +136,10 @@ class ClusterExecutor(Executor):
             job.reporter.log("", warning, "warning")
         return reach
 
-    def _run(self, job: Job, values: ResultCache, connection: Connection, reach: StoreReach) -> Outcome:
-        offer = ClusterOffer(reach.members)
+    def _run(self, job: Job, values: ResultCache, connection: Connection, workers: UsableWorkers) -> Outcome:
+        offer = ClusterOffer(workers.members)
         check_needs(job.plan, offer)
-        runner = ClusterRunner(job, values, connection, reach, self._header(job, values), self._pool, self._awaiter)
+        runner = ClusterRunner(job, values, connection, workers, self._header(job, values), self._pool, self._awaiter)
         try:
             return Scheduler(job, runner, Ledger(offer), threads=_THREADS, memory=MEMORY).run()
         finally:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowra.config.settings import load_settings
-from flowra.dag.plan.logical import LogicalPlan, PlannedNode
-from flowra.exceptions import ClusterError
+from flowra.dag.plan.logical import PlannedNode
 from flowra.execute.resources import Offer
-from flowra.plugin.manager import PluginManager, default_manager
+from flowra.plugin.manager import default_manager
 from flowra.version import VERSION
 
-__all__ = ["ClusterOffer", "Member", "check_members", "describe_process", "member_of"]
+__all__ = ["ClusterOffer", "Member", "describe_process", "member_of"]
 
 #: Resources that a worker has for itself where it sees some of its machine's graphics cards only.
 _OF_CARDS = frozenset({"gpu", "gpu_memory"})
@@ -58,6 +57,7 @@ class Member:
         process: Its process id, on its machine.
         slot: The graphics cards that it sees, where it does not see all of its machine's.
         busy: How many batches it has.
+        sources: The digests of the sources of its packs by id, of those that were asked for.
     """
 
     address: str
@@ -71,6 +71,7 @@ class Member:
     process: int = 0
     slot: str = ""
     busy: int = 0
+    sources: dict[str, str] = field(default_factory=dict)
 
     def pool(self, resource: str) -> str:
         """Return which workers it shares a resource with, as a name: those of its machine, or of its cards."""
@@ -100,46 +101,6 @@ def member_of(address: str, about: dict[str, Any], worker: dict[str, Any]) -> Me
         process=about["process"],
         slot=about["slot"],
     )
-
-
-def check_members(members: list[Member], plan: LogicalPlan, manager: PluginManager) -> list[str]:
-    """Compare what workers have with what a plan needs, and return what people are to be told.
-
-    Raises:
-        ClusterError: A worker has another version of Flowra or of a pack, or no worker has a pack.
-    """
-    for member in members:
-        if member.flowra != VERSION:
-            raise ClusterError(
-                f"worker {member.name} has another version of Flowra",
-                where=member.address,
-                why=f"it has {member.flowra}, and here is {VERSION}",
-                fix=f"install the same there: pip install flowra=={VERSION}",
-            )
-    needed = {node.type.partition("/")[0] for node in plan.nodes.values()} - {"local"}
-    warnings = []
-    for pack in manager.packs:
-        if pack.id not in needed:
-            continue
-        for member in members:
-            found = member.packs.get(pack.id)
-            if found is not None and found != pack.version:
-                raise ClusterError(
-                    f"worker {member.name} has another version of the pack {pack.id}",
-                    where=member.address,
-                    why=f"it has {pack.id} {found}, and here is {pack.id} {pack.version}",
-                    fix=f"install the same there: pip install {pack.distribution}=={pack.version}",
-                )
-        without = [member.name for member in members if pack.id not in member.packs]
-        if len(without) == len(members):
-            raise ClusterError(
-                f"no worker has the pack {pack.id}",
-                why=f"{', '.join(without[:5])} lack it",
-                fix=f"install it there: pip install {pack.distribution}=={pack.version}",
-            )
-        if without:
-            warnings.append(f"worker {', '.join(without)} lacks the pack {pack.id} and gets none of its nodes")
-    return warnings
 
 
 class ClusterOffer(Offer):

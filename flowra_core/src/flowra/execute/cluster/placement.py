@@ -10,7 +10,7 @@ from typing import Any
 from flowra.dag.plan.logical import PlannedNode
 from flowra.execute.cluster.batches import MOST, SECONDS, Batch, Costs, Waiting, goes_alone
 from flowra.execute.cluster.members import Member
-from flowra.execute.cluster.reach import StoreReach
+from flowra.execute.cluster.usable import UsableWorkers
 from flowra.execute.scheduler.state import Call
 from flowra.execute.values import Held, Many
 
@@ -43,12 +43,12 @@ class Placement:
     """Decides where calls run, and keeps count of what workers are busy with. Whoever uses it holds a lock.
 
     Args:
-        reach: The workers, and which of them reach the store.
+        workers: The workers that the run may use.
         resumed: The names of the nodes that may be known from the run that is resumed: they are not computed ahead.
     """
 
-    def __init__(self, reach: StoreReach, resumed: Container[str]) -> None:
-        self._reach = reach
+    def __init__(self, workers: UsableWorkers, resumed: Container[str]) -> None:
+        self._workers = workers
         self._resumed = resumed
         self._costs = Costs()
         self._where: dict[bytes, str] = {}
@@ -56,7 +56,7 @@ class Placement:
 
     def free(self) -> list[Member]:
         """Return the workers that can be given something, the least busy first."""
-        able = [member for member in self._reach.members if member.busy < 2 * member.threads]
+        able = [member for member in self._workers.members if member.busy < 2 * member.threads]
         return sorted(able, key=lambda member: member.busy / member.threads)
 
     def form(self, pending: list[Waiting]) -> tuple[list[Placed], list[Waiting]]:
@@ -64,7 +64,7 @@ class Placement:
         formed: list[Placed] = []
         alone = [each for each in pending if goes_alone(each)]
         plain = [each for each in pending if not goes_alone(each)]
-        threads = sum(member.threads for member in self._reach.members) or 1
+        threads = sum(member.threads for member in self._workers.members) or 1
         left: list[Waiting] = []
         for waiting in alone:
             member = self._member_for([waiting], idle=waiting.alone or waiting.call.node.description.traits.effects)

@@ -15,7 +15,7 @@ from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache, value_of
 from flowra.execute.cluster.connection import Connection
 from flowra.execute.cluster.dispatcher import Dispatcher, Reply
-from flowra.execute.cluster.reach import StoreReach
+from flowra.execute.cluster.usable import UsableWorkers
 from flowra.execute.cluster.wire import error_from_wire, graph_from_wire, literal_from_wire, ref_from_wire, unpack
 from flowra.execute.executor import Job
 from flowra.execute.instances import InstancePool
@@ -38,7 +38,7 @@ class ClusterRunner(CallRunner):
         job: The job.
         values: Writes and reads values, also where nothing is cached.
         connection: The cluster.
-        reach: Which workers reach the store.
+        workers: The workers that the run may use.
         header: What workers are to know of the run.
         pool: Where node instances would come from.
         awaiter: Would run coroutines.
@@ -49,7 +49,7 @@ class ClusterRunner(CallRunner):
         job: Job,
         values: ResultCache,
         connection: Connection,
-        reach: StoreReach,
+        workers: UsableWorkers,
         header: dict[str, Any],
         pool: InstancePool,
         awaiter: Awaiter,
@@ -59,7 +59,7 @@ class ClusterRunner(CallRunner):
         # What was computed ahead: with a call that it depends on.
         self._ahead: dict[NodeState, Reply] = {}
         self._warned: set[tuple[str, str]] = set()
-        self._dispatcher = Dispatcher(job, connection, reach, header, self.keep_ahead, self.warn)
+        self._dispatcher = Dispatcher(job, connection, workers, header, self.keep_ahead, self.warn)
 
     def close(self) -> None:
         """Have the workers forget the run."""

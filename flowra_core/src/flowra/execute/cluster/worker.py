@@ -6,6 +6,7 @@ The functions here are all that is ever submitted to dask. They take and give pl
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from flowra.execute.capture import capturing
@@ -13,21 +14,56 @@ from flowra.execute.cluster.wire import pack, unpack
 from flowra.execute.cluster.worker_batch import BatchCalls
 from flowra.execute.cluster.worker_run import SessionState, WorkerRun
 
-__all__ = ["cancel_run", "end_run", "end_session", "run_batch"]
+__all__ = ["cancel_run", "end_run", "end_session", "replace_pack", "run_batch"]
 
 _lock = threading.Lock()
 _sessions: dict[str, SessionState] = {}
 _runs: dict[str, WorkerRun] = {}
 _cancelled: set[str] = set()
+#: Runs that began with packs that were replaced since, with what was done.
+_outdated: dict[str, str] = {}
+_batches = 0
 
 
 def run_batch(data: bytes) -> bytes:
     """Make the calls of a batch and return what they gave."""
+    global _batches  # noqa: PLW0603  one count for each process
+    with _lock:
+        _batches += 1
     try:
         batch = unpack(data)
+        if (done := _outdated.get(batch["run"]["id"])) is not None:
+            return pack({"broken": f"another run has replaced what it began with: {done}"})
         return pack(_made(_run_of(batch["run"]), batch))
     except Exception as error:  # noqa: BLE001  what is wrong here is said to the driver, and is no lost worker
         return pack({"broken": f"{type(error).__name__}: {error}"})
+    finally:
+        with _lock:
+            _batches -= 1
+
+
+def replace_pack(what: str, replace: Callable[[], None]) -> bool:
+    """Replace a pack while nothing runs here, and tell whether that was so; runs that began with it get no further.
+
+    Args:
+        what: What is done, in words.
+        replace: Does it; quick.
+    """
+    with _lock:
+        if _batches:
+            return False
+        replace()
+        runs = dict(_runs)
+        sessions = list(_sessions.values())
+        _runs.clear()
+        _sessions.clear()
+        _outdated.update(dict.fromkeys(runs, what))
+    for run in runs.values():
+        run.close()
+    for state in sessions:
+        state.awaiter.close()
+        state.pool.close()
+    return True
 
 
 async def cancel_run(run_id: str) -> None:
@@ -43,6 +79,7 @@ async def end_run(run_id: str) -> None:
     """Forget a run."""
     with _lock:
         _cancelled.discard(run_id)
+        _outdated.pop(run_id, None)
         run = _runs.pop(run_id, None)
     if run is not None:
         run.close()
