@@ -17,6 +17,7 @@ from flowra.dag.graph import Graph
 from flowra.exceptions import ClusterError
 from flowra.execute.cluster.connection import RemoteCluster
 from flowra.execute.cluster.executor import ClusterExecutor
+from flowra.execute.control import RunControl
 from flowra.execute.session import Session
 from flowra.pack.delivery.sender import PackSender
 from flowra.plugin import PluginManager
@@ -269,15 +270,44 @@ def test_a_worker_unpacks_nothing_that_is_damaged_or_compiled_for_another_system
 
 def test_a_worker_that_comes_during_a_run_gets_the_pack_too(session, cluster, site, tmp_path):
     install(site, speech(tmp_path / "wheels", "1.0", "'x'"))
-    first = cluster.join("first")
+    cluster.join("first")
     wait_for_workers(cluster, 1)
-    late = []
+    control = RunControl()
+    workers = set()
 
-    def join(event):
-        if event.kind == "node.started" and not late:
-            late.append(cluster.join("late"))
+    def watch(event):
+        if event.kind == "node.started":
+            if not workers:
+                cluster.join("late")
+            workers.add(event.worker)
+            if "late" in workers:
+                control.cancel()
 
     graph = Graph("say")
-    graph.output("process", graph.add("speech/Say", id="say", number=list(range(200)))["process"])
-    run = session().run(graph, observers=[join]).raise_for_status()
-    assert set(run.outputs["process"]) == {first, *late}
+    graph.add("speech/Say", id="say", number=list(range(1200)))
+    session().run(graph, observers=[watch], control=control)
+    assert workers == {"first", "late"}
+
+
+def test_the_command_names_what_gives_workers_a_pack_and_the_setting_allows_it(cluster, site, tmp_path):
+    install(site, speech(tmp_path / "wheels", "1.0", "'x'"))
+    cluster.join("only")
+    wait_for_workers(cluster, 1)
+    graph = Graph("say")
+    graph.output("said", graph.add("speech/Say", id="say", number=1)["said"])
+    graph.save(tmp_path / "say.json")
+
+    def run(**more):
+        command = [sys.executable, "-m", "flowra.cli.main", "run", "say.json", "--executor", cluster.address]
+        return subprocess.run(
+            command, cwd=tmp_path, env={**path_with(site), **more}, capture_output=True, text=True, check=False
+        )
+
+    refused = run()
+    assert refused.returncode != 0
+    assert "no worker has the pack speech" in refused.stderr
+    assert "--sync-packs" in refused.stderr
+    assert "pip install flowra-speech==1.0" in refused.stderr
+    allowed = run(FLOWRA_SYNC_PACKS="1")
+    assert allowed.returncode == 0, allowed.stderr
+    assert "worker only was given flowra-speech 1.0" in allowed.stdout + allowed.stderr
