@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fixtures.cli_pack import WORKSPACE_PACKS
 from fixtures.nodebin_factory import write_nodebin_file, write_wheel
 from fixtures.wheelhouse import Place, make_wheelhouse
 
@@ -97,7 +98,7 @@ def wheelhouse(tmp_path_factory):
 def both(tmp_path_factory, wheelhouse):
     """A place in which two packs have environments, and no pack is installed."""
     place = Place(tmp_path_factory.mktemp("place"), wheelhouse)
-    place.extra |= {"FLOWRA_DATA_DIR": str(place.folder / "data"), "FLOWRA_DISABLE_PACKS": "image,templates"}
+    place.extra |= {"FLOWRA_DATA_DIR": str(place.folder / "data"), "FLOWRA_DISABLE_PACKS": WORKSPACE_PACKS}
     for pack, library in (("old", "1.0"), ("new", "2.0")):
         wheel = pack_wheel(place.folder, pack, "1.0", library)
         done = place.flowra("pack", "install", "--isolated", wheel)

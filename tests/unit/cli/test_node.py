@@ -4,6 +4,7 @@ import json
 
 import jsonschema
 import pytest
+from fixtures.cli_pack import WORKSPACE_PACKS
 
 
 class TestList:
@@ -26,7 +27,7 @@ class TestList:
         assert "there is no pack plya" in done.stderr
 
     def test_without_packs_it_says_how_to_get_one(self, flowra):
-        done = flowra.run("node", "list", FLOWRA_DISABLE_PACKS="image,play")
+        done = flowra.run("node", "list", FLOWRA_DISABLE_PACKS=f"{WORKSPACE_PACKS},play")
         assert (done.returncode, done.stdout) == (0, "")
         assert "pip install flowra-image" in done.stderr
 
