@@ -19,6 +19,7 @@ from flowra.execute.cluster.connection import RemoteCluster
 from flowra.execute.cluster.executor import ClusterExecutor
 from flowra.execute.control import RunControl
 from flowra.execute.session import Session
+from flowra.execute.session.events import Started
 from flowra.pack.delivery.sender import PackSender
 from flowra.plugin import PluginManager
 
@@ -276,7 +277,7 @@ def test_a_worker_that_comes_during_a_run_gets_the_pack_too(session, cluster, si
     workers = set()
 
     def watch(event):
-        if event.kind == "node.started":
+        if isinstance(event, Started):
             if not workers:
                 cluster.join("late")
             workers.add(event.worker)

@@ -242,14 +242,18 @@ class ResultCache:
         data = value.data
         if data is ABSENT:
             assert value.ref is not None
-            try:
-                stored = self.store.get(value.ref)
-            except StoreError as error:
-                raise ValueGoneError(error.what, where=error.where, why=error.why) from error
-            if stored is None:
-                raise ValueGoneError("a stored value is gone or was damaged", where=self.store.location)
-            data = value.data = decode(value.ref.codec, stored, value.type)
+            data = value.data = decode(value.ref.codec, self._read(value.ref), value.type)
         return data
+
+    def _read(self, ref: InlineRef | BlobRef) -> memoryview:
+        """Return the bytes of a value; raises ValueGoneError."""
+        try:
+            stored = self.store.get(ref)
+        except StoreError as error:
+            raise ValueGoneError(error.what, where=error.where, why=error.why) from error
+        if stored is None:
+            raise ValueGoneError("a stored value is gone or was damaged", where=self.store.location)
+        return stored
 
     def _digest(self, port: Port, value: Any, binding: Any) -> InputDigest | Unkeyable:
         """Return the digest of one input: a literal, or a value that another node gave."""

@@ -97,6 +97,13 @@ class Store(ABC):
     def has(self, ref: Ref) -> bool:
         """Return whether every blob that a ref needs is there, without reading any."""
 
+    def is_near(self, ref: BlobRef) -> bool:
+        """Return whether a value is read from this machine, if at all: no other need be asked for it.
+
+        A store that lies elsewhere as a whole has none that is near, which is what this says unless it is overridden.
+        """
+        return False
+
     # ---- records
 
     @abstractmethod

@@ -174,7 +174,8 @@ class Dispatcher:
     def _send(self, sent: Placed) -> None:
         key = f"flowra-{self._job.run_id}-{next(self._numbers)}"
         try:
-            data = pack({"run": self._header, "key": key, **sent.batch.to_wire()})
+            holders = self._placement.holders(sent)
+            data = pack({"run": self._header, "key": key, "holders": holders, **sent.batch.to_wire()})
         except NotStorableError as error:
             with self._changed:
                 self._placement.give_back(sent)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from flowra.dag.plan.logical import PlannedNode
 from flowra.execute.cluster.batches import MOST, SECONDS, Batch, Costs, Waiting, goes_alone
 from flowra.execute.cluster.members import Member
+from flowra.execute.cluster.peers import LEAST_BYTES
 from flowra.execute.cluster.usable import UsableWorkers
-from flowra.execute.scheduler.state import Call
+from flowra.execute.scheduler.state import Call, NodeState
 from flowra.execute.values import Held, Many
+from flowra.storage.refs import BlobRef
 
 __all__ = ["Placed", "Placement"]
 
 #: A whole list of calls that takes less than this, in seconds, is not spread.
 _TRIFLE = 0.002
-#: Bytes from which on a value is worth going to.
-_NEAR = 65536
 
 
 @dataclass(eq=False)
@@ -142,16 +142,21 @@ class Placement:
     def _bytes_at(self, call: Call) -> dict[str, int]:
         """Return how many bytes of a call's inputs were made where."""
         found: dict[str, int] = {}
-        pending = list(call.inputs.values())
-        while pending:
-            value = pending.pop()
-            if isinstance(value, Many):
-                pending += value.items
-            elif isinstance(value, Held) and value.ref is not None and value.ref.size >= _NEAR:
-                address = self._where.get(value.ref.digest)
-                if address is not None:
-                    found[address] = found.get(address, 0) + value.ref.size
+        for digest, size in _large(call.inputs.values()):
+            address = self._where.get(digest)
+            if address is not None:
+                found[address] = found.get(address, 0) + size
         return found
+
+    def holders(self, placed: Placed) -> dict[bytes, str]:
+        """Return which other workers have values that a batch takes, by the digests of these, as addresses."""
+        if not self._where:
+            return {}
+        there = {member.address for member in self._workers.members} - {placed.member.address}
+        taken = [value for root in placed.batch.roots for value in root.call.inputs.values()]
+        taken += [value for state in placed.batch.ahead for value in _given(state)]
+        found = {digest: self._where.get(digest, "") for digest, _ in _large(taken)}
+        return {digest: address for digest, address in found.items() if address in there}
 
     def _placed(self, batch: Batch, member: Member, taking: dict[str, float]) -> Placed:
         member.busy += 1
@@ -173,5 +178,23 @@ class Placement:
         self._costs.note(node, reply[2], awaited=reply[3])
         if reply[0] == "ran":
             for ref in reply[1].values():
-                if ref[0] == "blob" and ref[3] >= _NEAR:
+                if ref[0] == "blob" and ref[3] >= LEAST_BYTES:
                     self._where[ref[2]] = member.address
+
+
+def _large(values: Iterable[Any]) -> Iterator[tuple[bytes, int]]:
+    """Yield digest and size of each value, in lists too, that is worth going to."""
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Many):
+            pending += value.items
+        elif isinstance(value, Held) and isinstance(value.ref, BlobRef) and value.ref.size >= LEAST_BYTES:
+            yield value.ref.digest, value.ref.size
+
+
+def _given(state: NodeState) -> Iterator[Any]:
+    """Yield what the nodes before one have given by now."""
+    for source in state.eager:
+        if source.outputs is not None:
+            yield from source.outputs.values()

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from flowra.execute.capture import capturing
+from flowra.execute.cluster.at_hand import ValuesAtHand
+from flowra.execute.cluster.peers import serve_values
 from flowra.execute.cluster.wire import pack, unpack
 from flowra.execute.cluster.worker_batch import BatchCalls
 from flowra.execute.cluster.worker_run import SessionState, WorkerRun
+from flowra.storage.store import Store
 
 __all__ = ["cancel_run", "end_run", "end_session", "replace_pack", "run_batch"]
 
@@ -100,9 +103,16 @@ def _run_of(header: dict[str, Any]) -> WorkerRun:
         if run is None:
             session = _sessions.setdefault(header["session"], SessionState())
             run = _runs[header["id"]] = WorkerRun(header, session)
+            serve_values(_held_by)
             if header["id"] in _cancelled:
                 run.control.cancel()
         return run
+
+
+def _held_by(run_id: str) -> tuple[ValuesAtHand, Store] | None:
+    with _lock:
+        run = _runs.get(run_id)
+    return None if run is None else (run.at_hand, run.store)
 
 
 def _made(run: WorkerRun, batch: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache
 from flowra.execute.cluster.at_hand import ValuesAtHand
 from flowra.execute.cluster.feed import EventFeed
+from flowra.execute.cluster.peers import PeeredCache, Peers
 from flowra.execute.cluster.wire import binding_from_wire, class_at, literal_from_wire, pack, ref_to_wire, unpack
 from flowra.execute.control import RunControl
 from flowra.execute.encoding import ValueGoneError
@@ -111,6 +112,10 @@ class WorkerRun:
     Args:
         header: What the driver says of the run.
         session: What is warm.
+
+    Attributes:
+        control: Whether it was cancelled.
+        peers: What other workers have.
     """
 
     def __init__(self, header: dict[str, Any], session: SessionState) -> None:
@@ -122,7 +127,8 @@ class WorkerRun:
         self._kept = _KeptNotes()
         self._warnings: SimpleQueue[tuple[str, str]] = SimpleQueue()
         policy = header["policy"]
-        self._values = ResultCache(
+        self.peers = Peers(header["id"])
+        self._values = PeeredCache(
             store=self._store,
             keyer=_keyer(self._catalog, self._store),
             policy=CachePolicy(everything_off=True)
@@ -130,6 +136,7 @@ class WorkerRun:
             else CachePolicy(frozenset(policy[0]), frozenset(policy[1]), policy[2]),
             warn=lambda node, reason: self._warnings.put((node, reason)),
             journal=self._kept,  # type: ignore[arg-type]
+            peers=self.peers,
         )
         self._at_hand = ValuesAtHand(_AT_HAND)
         job = Job(
@@ -162,6 +169,7 @@ class WorkerRun:
         """Return a runner for one batch."""
         runner = _BatchRunner(self._job, self._session.pool, self._job.cache, self._session.awaiter)
         runner.reader = _StoredValues(self._values, runner._again, lambda *said: self._warnings.put(said))  # noqa: SLF001
+        runner.reader.loaded = self._at_hand.keep
         return runner
 
     def node(self, data: bytes) -> PlannedNode:
@@ -187,6 +195,11 @@ class WorkerRun:
         if found is None:
             found = self._brought[target] = self._catalog.brought(class_at(target))
         return found
+
+    @property
+    def store(self) -> Store:
+        """Where values and records lie."""
+        return self._store
 
     @property
     def values(self) -> ResultCache:
