@@ -277,7 +277,7 @@ def test_a_worker_that_comes_during_a_run_gets_the_pack_too(session, cluster, si
     workers = set()
 
     def watch(event):
-        if isinstance(event, Started):
+        if isinstance(event, Started) and event.worker:
             if not workers:
                 cluster.join("late")
             workers.add(event.worker)
