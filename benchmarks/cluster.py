@@ -4,10 +4,12 @@ Run it in an environment that has flowra[cluster]::
 
     python benchmarks/cluster.py
 
-Graphs of nodes that do nothing on a cluster of two worker processes on this machine, one thread each: wall time in
-microseconds a node, planning left out, without a cache. dask runs the same graph as one graph, a task a node. Then
-nodes that wait 100 ms and 10 ms: which share of the workers' time is spent in them (parallel efficiency). Medians of
-rounds in which the rows take turns, after one that is not counted.
+Graphs of 1,000, 10,000 and 100,000 nodes that do nothing on a cluster of two worker processes on this machine, one
+thread each: wall time in microseconds a node, planning left out, without a cache. dask runs the same graph as one
+graph, a task a node, up to 10,000 nodes (`--dask`): more take it minutes, so that its figure for 10,000 stands beside
+Flowra's for 100,000. Then nodes that wait 100 ms and 10 ms: which share of the workers' time is spent in them (parallel
+efficiency). Medians of rounds in which the rows take turns, after one that is not counted; one round from 10,000 nodes
+on. `cluster_values.py` measures large values.
 """
 
 from __future__ import annotations
@@ -27,13 +29,15 @@ from flowra.execute.cluster.processes import ProcessCluster
 from flowra.execute.session import Session
 
 WORKERS = 2
+SIZES = (1_000, 10_000, 100_000)
 #: Nodes, and seconds that each waits.
 WAITS = {"100 ms": (60, 0.1), "10 ms": (400, 0.01)}
 
 
 def main() -> None:
     """Measure, and print the tables."""
-    options = arguments(__doc__ or "", rounds=3, nodes=1000)
+    options = arguments(__doc__ or "", rounds=3, nodes=100_000, dask=10_000)
+    sizes = [size for size in SIZES if size <= options.nodes] or [options.nodes]
     with scratch():
         cluster = ProcessCluster(WORKERS)
         client = cluster.connect().client
@@ -51,23 +55,30 @@ def main() -> None:
                 plan = session.plan(graph)
                 return lambda: timed(lambda: session.run_plan(plan).raise_for_status())
 
-            cases: dict[str, Callable[[], Taken]] = {}
-            for name, shape in SHAPES.items():
-                made = shape(options.nodes)
-                cases[f"{name}: Flowra"] = case(flowra_graph(made))
-                cases[f"{name}: dask.distributed"] = partial(raw, *dask_graph(made))
-            for name, (nodes, seconds) in WAITS.items():
-                cases[name] = case(waiting_graph(1, nodes, seconds))
-            taken = interleaved(cases, options.rounds)
+            taken: dict[str, Taken] = {}
+            for size in sizes:
+                cases: dict[str, Callable[[], Taken]] = {}
+                for name, shape in SHAPES.items():
+                    made = shape(size)
+                    cases[f"{size} {name}: Flowra"] = case(flowra_graph(made))
+                    if size <= max(options.dask, sizes[0]):
+                        cases[f"{size} {name}: dask.distributed"] = partial(raw, *dask_graph(made))
+                taken |= interleaved(cases, options.rounds if size < SIZES[1] else 1)
+            waits = {name: case(waiting_graph(1, nodes, seconds)) for name, (nodes, seconds) in WAITS.items()}
+            taken |= interleaved(waits, options.rounds)
             client.close()
     if options.json:
         print(json.dumps({name: each.wall for name, each in taken.items()}))
         return
-    rows = []
-    for name in SHAPES:
-        own, peer = taken[f"{name}: Flowra"].wall, taken[f"{name}: dask.distributed"].wall
-        rows.append([name, *(f"{1e6 * wall / options.nodes:,.0f}" for wall in (peer, own)), f"{own / peer:.3f}"])
-    show(f"{options.nodes:,} nodes that do nothing", ["", "dask µs", "Flowra µs", "÷ dask"], rows)
+    for size in sizes:
+        rows = []
+        for name in SHAPES:
+            own = taken[f"{size} {name}: Flowra"].wall / size
+            measured = max((each for each in sizes if each <= min(size, options.dask)), default=size)
+            peer = taken[f"{measured} {name}: dask.distributed"].wall / measured
+            rows.append([name, f"{1e6 * peer:,.0f}", f"{1e6 * own:,.0f}", f"{own / peer:.3f}"])
+        beside = "" if measured == size else f", dask's figure for {measured:,}"
+        show(f"{size:,} nodes that do nothing{beside}", ["", "dask µs", "Flowra µs", "÷ dask"], rows)
     rows = [
         [name, f"{taken[name].wall:.2f}", f"{nodes * seconds / WORKERS / taken[name].wall:.3f}"]
         for name, (nodes, seconds) in WAITS.items()
