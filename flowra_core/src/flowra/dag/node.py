@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
@@ -66,6 +66,8 @@ class Node:
     resources: ClassVar[Mapping[str, float]] = MappingProxyType({})
     #: The version that stands for its code in cache keys; None to take the code itself, and what it imports.
     code_version: ClassVar[str | None] = None
+    #: How many sets of inputs `run_batch` takes at once, at most; 1 for a node that takes one after the other.
+    batch_size: ClassVar[int] = 1
     #: Distributions whose installed versions are part of its cache keys, as in `("onnxruntime",)`.
     libraries: ClassVar[tuple[str, ...]] = ()
 
@@ -100,7 +102,26 @@ class Node:
         Returns:
             The node's `OutputArgs`.
         """
-        raise NotImplementedError(f"{type(self).__name__}.run")
+        if type(self).run_batch is Node.run_batch:
+            raise NotImplementedError(f"{type(self).__name__}.run")
+        (outputs,) = self.run_batch(context, [args])
+        return outputs
+
+    def run_batch(self, context: RunContext, args: list[Any]) -> list[Any]:
+        """Compute the outputs of several sets of inputs, where `batch_size` says that the node can.
+
+        Items of a batch, and of a list that is mapped over, come together, at most `batch_size` of them; each has a
+        key, a result and events of its own. If it raises, each is run by itself with `run`. A node with a `run_batch`
+        needs no `run`.
+
+        Args:
+            context: What a node may ask of the engine.
+            args: The node's `InputArgs`, validated, one for each.
+
+        Returns:
+            The node's `OutputArgs`, one for each, in the same order.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.run_batch")
 
     def needs(self, context: RunContext, args: Any) -> Iterable[str]:
         """Say which lazy inputs are wanted, knowing the others.
@@ -160,6 +181,7 @@ class Node:
             resources=dict(cls.resources),
             code_version=cls.code_version,
             libraries=tuple(cls.libraries),
+            batch_size=cls.batch_size,
             fingerprinted=any("fingerprint" in vars(base) for base in cls.__mro__[: cls.__mro__.index(Node)]),
         )
 
@@ -192,6 +214,7 @@ def _name(cls: type) -> str:
 _NO_RESULT = {
     "init": inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR,
     "run": inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR,
+    "run_batch": inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR,
 }
 
 
@@ -217,9 +240,9 @@ def _mistakes(cls: type[Node]) -> list[Problem]:
             problems += args.__problems__
     problems += _misnamed(cls, name)
     run = cls.__dict__.get("run")
-    if run is None and cls.run is Node.run:
+    if run is None and cls.run is Node.run and cls.run_batch is Node.run_batch:
         problems.append(Problem(f"{name}.run", "is missing; write def run(self, context, args): …"))
-    for method in ("init", "run"):
+    for method in ("init", "run", "run_batch"):
         function = cls.__dict__.get(method)
         if not inspect.isfunction(function):
             continue
@@ -228,7 +251,7 @@ def _mistakes(cls: type[Node]) -> list[Problem]:
                 Problem(f"{name}.{method}", f"takes (self, context, args), not {inspect.signature(function)}")
             )
         if function.__code__.co_flags & _NO_RESULT[method]:
-            kind = "a coroutine or a generator" if method == "init" else "a generator"
+            kind = "a generator" if method == "run" else "a coroutine or a generator"
             problems.append(Problem(f"{name}.{method}", f"is {kind}; write def, and return"))
     problems += _trait_mistakes(cls, name)
     if not isinstance(cls.version, int) or isinstance(cls.version, bool) or cls.version < 1:
@@ -253,6 +276,7 @@ def _trait_mistakes(cls: type[Node], name: str) -> list[Problem]:
         found.append(Problem(f"{name}.resources", "names positive amounts", 'write {"gpu": 1, "memory": 2e9}'))
     if cls.isolation not in get_args(Isolation):
         found.append(Problem(f"{name}.isolation", f"is one of {', '.join(get_args(Isolation))}, not {cls.isolation!r}"))
+    found += _batch_mistakes(cls, name)
     if cls.cacheable and cls.effects:
         found.append(Problem(f"{name}.cacheable", "a node with effects can't be cached: its effect would be left out"))
     found += [
@@ -261,6 +285,23 @@ def _trait_mistakes(cls: type[Node], name: str) -> list[Problem]:
         if not isinstance(getattr(cls, role), bool)
     ]
     return found
+
+
+def _batch_mistakes(cls: type[Node], name: str) -> Iterator[Problem]:
+    size: Any = cls.batch_size
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        yield Problem(f"{name}.batch_size", f"is a whole number from 1, not {size!r}")
+    elif size > 1 and cls.run_batch is Node.run_batch:
+        yield Problem(f"{name}.run_batch", "is missing; write def run_batch(self, context, args): …")
+    elif size > 1:
+        # Each of these is about one call, and has to be able to end or to count it by itself.
+        for trait, given in (
+            ("timeout", cls.timeout),
+            ("effects", cls.effects),
+            ("isolation", cls.isolation != "thread"),
+        ):
+            if given:
+                yield Problem(f"{name}.batch_size", f"can't go with {trait}, which is about one call at a time")
 
 
 def _takes_two(function: Any) -> bool:

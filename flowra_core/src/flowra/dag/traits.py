@@ -83,6 +83,7 @@ class NodeTraits:
         code_version: The version that stands for its code in cache keys; None to take the code itself.
         libraries: Distributions whose versions are part of its cache keys.
         fingerprinted: Whether it has a `fingerprint` of its own.
+        batch_size: How many sets of inputs it takes at once, at most.
     """
 
     cacheable: bool = True
@@ -97,6 +98,7 @@ class NodeTraits:
     code_version: str | None = None
     libraries: tuple[str, ...] = ()
     fingerprinted: bool = False
+    batch_size: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Return what differs from the usual, as plain data."""

@@ -17,6 +17,7 @@ from flowra.execute.control import RunControl
 from flowra.execute.values import Value
 
 if TYPE_CHECKING:
+    from flowra.execute.batch.feed import BatchFeed
     from flowra.execute.cache import ResultCache
 
 __all__ = ["Executor", "Job", "Outcome", "Reporter", "Watcher"]
@@ -87,6 +88,7 @@ class Job:
         cache: Where results are looked up and kept; None to keep nothing.
         watcher: Who stands beside the calls; None as a rule.
         origin: The run that this one goes on with, or that one did, from the first; empty if none.
+        batch: The items that the plan is run for; None to run it once.
     """
 
     run_id: str
@@ -100,6 +102,7 @@ class Job:
     cache: ResultCache | None = None
     watcher: Watcher | None = None
     origin: str = ""
+    batch: BatchFeed | None = None
 
 
 @dataclass

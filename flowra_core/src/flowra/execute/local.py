@@ -9,8 +9,8 @@ from flowra.execute.awaiter import Awaiter
 from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.instances import InstancePool
 from flowra.execute.resources import Ledger, Offer, check_needs
-from flowra.execute.runner import CallRunner
 from flowra.execute.scheduler.scheduler import Scheduler
+from flowra.execute.together import TogetherRunner
 
 __all__ = ["LocalExecutor"]
 
@@ -49,7 +49,7 @@ class LocalExecutor(Executor):
             GraphInvalidError: Nodes that have to run need what is not there; carries all of them.
         """
         check_needs(job.plan, self._ledger.offer)
-        runner = CallRunner(job, self._pool, job.cache, self._awaiter)
+        runner = TogetherRunner(job, self._pool, job.cache, self._awaiter)
         return Scheduler(job, runner, self._ledger, threads=self._threads, memory=self._memory).run()
 
     def close(self) -> None:

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowra.dag.context import NodeCancelledError, RunContext
 from flowra.dag.node import BaseArgs, Node
 from flowra.dag.outcome import EndBranch, Expansion
-from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
-from flowra.dag.plan.planner import local_classes, plan_graph
-from flowra.exceptions import FlowraError, NodeFailedError, PluginError
+from flowra.dag.plan.logical import NodeOutput
+from flowra.exceptions import NodeFailedError
 from flowra.execute.awaiter import Awaiter
+from flowra.execute.batch.item import item_folder
 from flowra.execute.capture import Listener, end_line, speaking
 from flowra.execute.executor import Job, Outcome
-from flowra.execute.failure import failed, invalid_result, named
+from flowra.execute.failure import invalid_result, named
 from flowra.execute.instances import InstancePool, InstanceSlot
 from flowra.execute.node_call import checked, given, prepared, raised
 from flowra.execute.reading import ValueReader, mark_origin, referring
-from flowra.execute.scheduler.state import Call
-from flowra.execute.values import ABSENT, Ended, Held, Many, Value
+from flowra.execute.returned_graph import Expanded, planned_expansion
+from flowra.execute.scheduler.state import Call, item_of
+from flowra.execute.sites import Site, Sites, described_outputs
+from flowra.execute.values import ABSENT, Ended, Held, Value
 from flowra.storage.refs import BlobRef
-from flowra.type.fit import fit
-from flowra.type.handler import summarize
-from flowra.type.value.base import ValueType
-from flowra.type.value.containers import ListOf, OptionalOf
 
 if TYPE_CHECKING:
     from flowra.dag.key import ActionKey
     from flowra.execute.cache import ResultCache
     from flowra.storage.store import KeyLock
 
-__all__ = ["EXPANSION_LIMIT", "CallRunner", "Expanded", "Later", "OverdueError"]
-
-#: Expansions inside expansions beyond this are a loop that does not end.
-EXPANSION_LIMIT = 200
+__all__ = ["CallRunner", "Later", "OverdueError"]
 
 Outputs = dict[str, Value]
 
@@ -49,39 +44,11 @@ class Later:
     """The call is awaited, and its result comes through the function that was given for it."""
 
 
-@dataclass(frozen=True)
-class Expanded:
-    """A graph runs in the call's place.
-
-    Attributes:
-        plan: Its plan.
-        outputs: Which of its outputs each output of the node is.
-    """
-
-    plan: LogicalPlan
-    outputs: Mapping[str, NodeOutput]
-
-
 Result = Outputs | Ended | Later | Expanded
 
 
 class OverdueError(Exception):
     """A call came to an end after it had run out of time: something else stands for it already."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Site:
-    """What all calls of a node share.
-
-    Attributes:
-        node_class: Its class.
-        slot: Where its instances are.
-        outputs: Its output ports: names and types, and whether what they give is taken item by item if it is a list.
-    """
-
-    node_class: type[Node]
-    slot: InstanceSlot
-    outputs: tuple[tuple[str, ValueType, bool], ...]
 
 
 @dataclass(slots=True)
@@ -117,14 +84,16 @@ class CallRunner:
     Attributes:
         reader: Reads the values that are not in memory.
         watch: Told each call that may run out of time, when its node begins to run.
+        gathers: Whether calls of nodes that take several at once are to be gathered for it.
     """
+
+    gathers: ClassVar[bool] = False
 
     def __init__(self, job: Job, pool: InstancePool, cache: ResultCache | None, awaiter: Awaiter) -> None:
         self._job = job
-        self._pool = pool
         self._cache = cache
         self._awaiter = awaiter
-        self._sites: dict[PlannedNode | type[Node] | str, _Site] = {}
+        self._sites = Sites(job.catalog, pool)
         self._timed: dict[Call, _Timed] = {}
         self.reader = ValueReader(cache, self._again, lambda node, text: job.reporter.log(node, text, "warning"))
         self.watch: Callable[[Call], None] | None = None
@@ -141,8 +110,8 @@ class CallRunner:
         if cache is None:
             return self._run(call, None, finish_later)
         key = cache.key(call)
-        if (found := cache.resume(key, call)) is not None:
-            return self._recalled(call, key, found)
+        if (found := self._found(key, call)) is not None:
+            return found
         if key is None or not cache.shares(call):
             return self._run(call, key, finish_later)
         held = cache.hold(key, self._cancelled)
@@ -160,6 +129,31 @@ class CallRunner:
             if not later:
                 held.release()
 
+    def known(self, call: Call) -> Outputs | Ended | None:
+        """Return what a call gave in the run that is resumed or in an earlier one; None where it has to run."""
+        if self._cache is None:
+            return None
+        key = self._cache.key(call)
+        found = self._found(key, call)
+        if found is None and key is not None and self._job.batch is None and self._cache.shares(call):
+            recalled = self._cache.recall(key, call)
+            found = None if recalled is None else self._recalled(call, key, recalled)
+        return found
+
+    def _found(self, key: ActionKey | None, call: Call) -> Outputs | Ended | None:
+        """Return what is known of a call without the right to compute it; other calls than a batch's were looked up."""
+        assert self._cache is not None
+        found = self._cache.resume(key, call)
+        if found is None and self._job.batch is not None and key is not None and self._cache.shares(call):
+            found = self._cache.recall(key, call)
+        return None if found is None else self._recalled(call, key, found)
+
+    def call_together(
+        self, calls: Sequence[Call], finish_later: Callable[[Call, Callable[[], Any]], None]
+    ) -> list[tuple[Call, Callable[[], Result]]]:
+        """Make calls of one node; return for each what gives its result, or raises, as `call` does."""
+        return [(call, lambda call=call: self.call(call, finish_later)) for call in calls]  # type: ignore[misc]
+
     def _cancelled(self) -> bool:
         return self._job.control.cancelled
 
@@ -169,7 +163,7 @@ class CallRunner:
         Raises:
             NodeFailedError: It failed to, or named what is no lazy input.
         """
-        site = self._site(call)
+        site = self._sites.of(call.node)
         lazy = call.node.description.lazy_ports
         linked = {port for port in lazy if port in call.node.links}
         args = prepared(call.node, site.node_class.InputArgs, {**dict.fromkeys(linked), **self._data(call)})
@@ -255,7 +249,8 @@ class CallRunner:
         listener: Listener | None,
     ) -> Result:
         began = time.perf_counter()
-        site = self._site(call)
+        call.state.ran = True
+        site = self._sites.of(call.node)
         args = prepared(call.node, site.node_class.InputArgs, self._data(call))
         context = self._context(call)
         instance = timed = None
@@ -303,7 +298,7 @@ class CallRunner:
             self._in_time(call, timed)
         return self._taken(call, key, site, args, result, began)
 
-    def _look_at(self, call: Call, site: _Site, error: BaseException) -> None:
+    def _look_at(self, call: Call, site: Site, error: BaseException) -> None:
         """Let a debugger look at what a node raised, while its frames are there."""
         if self._job.watcher is not None:
             self._job.watcher.raised(call.name, site.node_class, error)
@@ -318,7 +313,7 @@ class CallRunner:
         self,
         call: Call,
         key: ActionKey | None,
-        site: _Site,
+        site: Site,
         args: BaseArgs,
         began: float,
         waiting: ExitStack,
@@ -346,56 +341,29 @@ class CallRunner:
         return resume
 
     def _taken(
-        self, call: Call, key: ActionKey | None, site: _Site, args: BaseArgs, result: Any, began: float
+        self, call: Call, key: ActionKey | None, site: Site, args: BaseArgs, result: Any, began: float
     ) -> Outputs | Ended | Expanded:
         """Take up what a node's `run` gave."""
         seconds = time.perf_counter() - began
         if isinstance(result, Expansion):
-            return self._planned(call, site, args, result)
+            return self._planned(call, args, result)
         outputs: Outputs | Ended
         if isinstance(result, EndBranch):
             outputs = Ended(result.reason or f"{call.name} ended the branch")
         else:
-            found = checked(call.node, site.node_class, result, args)
-            outputs = {}
-            for name, value_type, is_list in site.outputs:
-                outputs[name] = _value(found[name], value_type) if is_list else Held(value_type, found[name])
+            outputs = site.values(checked(call.node, site.node_class, result, args))
         self._end(call, key, outputs, seconds)
         return outputs
 
-    def _planned(self, call: Call, site: _Site, args: BaseArgs, expansion: Expansion) -> Expanded:
+    def _planned(self, call: Call, args: BaseArgs, expansion: Expansion) -> Expanded:
         """Plan the graph that a node returned; its mistakes are the node's."""
-        if call.state.depth >= EXPANSION_LIMIT:
-            reason = f"expansions lie {EXPANSION_LIMIT} deep: a loop that does not end?"
-            raise invalid_result(call.node, {"": reason}, given(args))
-        try:
-            for local in local_classes(expansion.graph):
-                self._job.catalog.add(local)
-            plan = plan_graph(expansion.graph, self._job.catalog, inputs=expansion.inputs)
-        except FlowraError as error:
-            reason = "the graph that it returned can't run: " + "\n".join(
-                [error.what, *map(str, getattr(error, "problems", ()))]
-            )
-            raise invalid_result(call.node, {"": reason}, given(args)) from error
-        ports = [port.name for port in call.node.description.outputs]
-        if missing := [port for port in ports if port not in plan.outputs]:
-            reason = f"the graph that it returned has no output {', '.join(missing)}"
-            raise invalid_result(call.node, {"": reason}, given(args))
-        reasons = {}
-        for port in call.node.description.outputs:
-            gives = plan.output_type(plan.outputs[port.name])
-            found = fit(gives, port.value_type)
-            if found.kind == "refused":
-                reasons[port.name] = f"the graph that it returned gives {gives}, not {port.value_type}: {found.why}"
-        if reasons:
-            raise invalid_result(call.node, reasons, given(args))
-        return Expanded(plan, {port: plan.outputs[port] for port in ports})
+        return planned_expansion(self._job, call, args, expansion)
 
     def _end(self, call: Call, key: ActionKey | None, outputs: Outputs | Ended, seconds: float) -> None:
         """Keep what a call gave, and report it."""
         observed = self._job.reporter.observed
         # Described before it is kept: where another was first, what stays of it is a reference.
-        described = _described_outputs(outputs) if observed else {}
+        described = described_outputs(outputs) if observed else {}
         if self._cache is not None:
             self._cache.remember(key, call, outputs, seconds)
         if not observed:
@@ -418,26 +386,11 @@ class CallRunner:
 
     # ---- data --------------------------------------------------------------------------------------------------------
 
-    def _site(self, call: Call) -> _Site:
-        """Return what all calls of a node share."""
-        node = call.node
-        # Most nodes have no InitArgs of their own, and share all of this with every other of their type.
-        shared: Any = node if node.init else node.description.node_class or node.type
-        site = self._sites.get(shared)
-        if site is None:
-            try:
-                node_class = self._job.catalog.class_of(node.description)
-            except PluginError as error:
-                raise failed(node, error, "", {}) from error
-            init = prepared(node, node_class.InitArgs, node.init, "init")
-            outputs = tuple(
-                (port.name, port.value_type, _is_list(port.value_type)) for port in node.description.outputs
-            )
-            site = self._sites[shared] = _Site(node_class, self._pool.slot(node_class, init), outputs)
-        return site
-
     def _context(self, call: Call) -> RunContext:
-        return RunContext(self._job.run_id, call.name, self._job.output_dir, self._job.reporter, self._job.origin)
+        job = self._job
+        item = item_of(call.state.name)
+        folder = job.output_dir if item is None else item_folder(job.output_dir, item)
+        return RunContext(job.run_id, call.name, folder, job.reporter, job.origin)
 
     def _data(self, call: Call) -> dict[str, Any]:
         """Return a call's inputs as the node gets them: values in memory, lists without ended items."""
@@ -458,29 +411,3 @@ class CallRunner:
         if isinstance(result, Later):
             result = ended.get()()
         return result if isinstance(result, dict) else None
-
-
-def _is_list(value_type: ValueType) -> bool:
-    inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
-    return isinstance(inner, ListOf)
-
-
-def _value(data: Any, value_type: ValueType) -> Value:
-    """Return what a node gave as a value: a list as one value for each item."""
-    inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
-    if isinstance(inner, ListOf) and isinstance(data, list):
-        return Many([_value(item, inner.item) for item in data])
-    return Held(value_type, data)
-
-
-def _described_outputs(outputs: Outputs | Ended) -> dict[str, str]:
-    return {} if isinstance(outputs, Ended) else {port: _described(value) for port, value in outputs.items()}
-
-
-def _described(value: Value) -> str:
-    if isinstance(value, Held):
-        return summarize(value.data, value.type)
-    if isinstance(value, Many):
-        inside = ", ".join(map(_described, value.items[:3]))
-        return f"{len(value.items)} items: {inside}" + (", …" if len(value.items) > 3 else "")
-    return value.reason

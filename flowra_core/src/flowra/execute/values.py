@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flowra.type.value.base import ValueType
 
 if TYPE_CHECKING:
+    from flowra.exceptions import NodeFailedError
     from flowra.execute.scheduler.state import Call
     from flowra.storage.refs import BlobRef, InlineRef
 
@@ -71,9 +72,11 @@ class Failed:
 
     Attributes:
         reason: In words, naming the node that failed.
+        error: The failure; None for what was cancelled.
     """
 
     reason: str
+    error: NodeFailedError | None = None
 
 
 Value = Held | Many | Ended | Failed

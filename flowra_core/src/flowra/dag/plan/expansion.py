@@ -13,13 +13,14 @@ from flowra.dag.graph.scope import Scope
 from flowra.dag.plan.interface import Interfaces
 from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
 from flowra.dag.plan.mapping import item_type
+from flowra.dag.plan.varying import NOTHING_VARIES, Varied, Varying
 from flowra.exceptions import GraphError
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import OptionalOf
 from flowra.type.value.media import MediaType
 from flowra.type.value.scalar import File, Folder, is_url
 
-__all__ = ["MAX_NODES", "expand"]
+__all__ = ["MAX_NODES", "expand", "given_by_run", "located"]
 
 #: The most nodes that a graph may have once its subgraphs are expanded: a few lines can describe billions.
 MAX_NODES = 1_000_000
@@ -40,7 +41,8 @@ class _Task:
 
 
 class _Expansion:
-    def __init__(self, interfaces: Interfaces, folder: Path) -> None:
+    def __init__(self, interfaces: Interfaces, folder: Path, varied: Varied) -> None:
+        self.varied = varied
         self.interfaces = interfaces
         self.migrates = interfaces.migrates
         self.folder = folder
@@ -51,7 +53,7 @@ class _Expansion:
 
     def run(self, scope: Scope, given: Mapping[str, Any]) -> None:
         bindings = {
-            name: _Given(given[name]) if name in given else declared.default
+            name: self._top(name, _Given(given[name]) if name in given else declared.default)
             for name, declared in scope.graph.inputs.items()
         }
         pending = [_Task(scope, "", bindings)]
@@ -59,6 +61,12 @@ class _Expansion:
             task = pending.pop()
             # The last is expanded first, so that nodes keep the order in which the graph names them.
             pending += reversed(list(self._expand(task)))
+
+    def _top(self, name: str, value: Any) -> Any:
+        """Return what an input of the whole graph is bound to."""
+        if name not in self.varied.inputs:
+            return value
+        return Varying(name, value.value if isinstance(value, _Given) else value)
 
     def _expand(self, task: _Task) -> Iterator[_Task]:
         for node in task.scope.graph.nodes.values():
@@ -82,6 +90,8 @@ class _Expansion:
                 name: self._bound(node.inputs[name], task) if name in node.inputs else declared.default
                 for name, declared in inner.graph.inputs.items()
             }
+            if self.varied.ports and not task.prefix:
+                bindings = {port: self._varied(node, port, value) for port, value in bindings.items()}
             yield _Task(inner, prefix, bindings)
 
     def renamed(self, link: Link, scope: Scope, prefix: str) -> NodeOutput:
@@ -103,6 +113,10 @@ class _Expansion:
             return [self._bound(item, task) for item in value]
         return value
 
+    def _varied(self, node: GraphNode, port: str, value: Any) -> Any:
+        """Return a value of a node at the top, or a stand-in if it varies."""
+        return Varying(f"{node.id}.{port}", value) if (node.id, port) in self.varied.ports else value
+
     def _plan(self, node: GraphNode, task: _Task) -> None:
         description = self.interfaces.of(node, task.scope)
         assert description is not None, "unknown types are refused before"
@@ -122,6 +136,8 @@ class _Expansion:
                 links[name] = _frozen(value, port.value_type, self.folder)
             else:
                 literals[name] = located(value, port.value_type, self.folder)
+                if self.varied.ports and not task.prefix:
+                    literals[name] = self._varied(node, name, literals[name])
         init: dict[str, Any] = {}
         if given_init:
             init = {
@@ -129,6 +145,8 @@ class _Expansion:
                 for port in description.init
                 if port.name in given_init
             }
+            if self.varied.ports and not task.prefix:
+                init = {port: self._varied(node, port, value) for port, value in init.items()}
         identity = _within(task.prefix, node.id)
         self.nodes[identity] = PlannedNode(identity, description, init, literals, links)
 
@@ -148,7 +166,11 @@ class _Expansion:
 
 
 def expand(
-    scope: Scope, interfaces: Interfaces, folder: Path, given: Mapping[str, Any]
+    scope: Scope,
+    interfaces: Interfaces,
+    folder: Path,
+    given: Mapping[str, Any],
+    varied: Varied = NOTHING_VARIES,
 ) -> tuple[dict[str, PlannedNode], dict[str, NodeOutput]]:
     """Return the nodes of a graph without subgraphs, and its outputs.
 
@@ -157,8 +179,9 @@ def expand(
         interfaces: What its nodes look like.
         folder: What relative paths in the graph are taken from.
         given: Values of the graph's inputs; relative paths in them are taken from the working directory.
+        varied: What varies from item to item: a stand-in takes its place.
     """
-    expansion = _Expansion(interfaces, folder)
+    expansion = _Expansion(interfaces, folder, varied)
     expansion.run(scope, given)
     if expansion.aliases:
         for identity, node in expansion.nodes.items():
@@ -189,8 +212,15 @@ def _frozen(value: Any, value_type: ValueType, folder: Path) -> Any:
     return Constant(located(value, value_type, folder))
 
 
+def given_by_run(value: Any) -> Any:
+    """Return a value so that `located` takes relative paths in it from the working directory."""
+    return _Given(value)
+
+
 def located(value: Any, value_type: ValueType, folder: Path) -> Any:
     """Return a literal with the relative paths in it taken from a folder, where the type says that text is a path."""
+    if isinstance(value, Varying):
+        return value  # located with each value that it stands for
     if isinstance(value, _Given):
         return located(value.value, value_type, Path.cwd())
     if isinstance(value_type, OptionalOf):

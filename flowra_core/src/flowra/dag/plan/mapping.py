@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
+from flowra.dag.plan.varying import sample_of
 from flowra.dag.port import Port
 from flowra.exceptions import Problem
 from flowra.type.fit import Fit, fit
@@ -117,7 +118,7 @@ def typed(nodes: Mapping[str, PlannedNode], *, as_written: bool) -> tuple[dict[s
         for port, literal in node.literals.items():
             if as_written and not isinstance(literal, list):
                 continue
-            reason, depth = literal_depth(literal, _input(node, port))
+            reason, depth = literal_depth(sample_of(literal), _input(node, port))
             if reason:  # what stands in the node was checked before; what a graph input gives shows here
                 problems.append(Problem(f"nodes.{node.id}.inputs.{port}", reason))
             if depth:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
+from flowra.dag.plan.varying import Varying
 
 __all__ = ["merged"]
 
@@ -66,6 +67,8 @@ def _plain(value: Any) -> bool:
         return all(map(_plain, value))
     if isinstance(value, dict):
         return all(map(_plain, value.values()))
+    if isinstance(value, Varying):
+        return _plain(value.sample)
     return isinstance(value, _PLAIN)
 
 

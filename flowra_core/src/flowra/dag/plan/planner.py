@@ -19,6 +19,7 @@ from flowra.dag.plan.interface import input_port
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.plan.mapping import typed
 from flowra.dag.plan.merging import merged
+from flowra.dag.plan.varying import NOTHING_VARIES, Varied
 from flowra.exceptions import GraphInvalidError, Problem, UsageError
 
 __all__ = ["local_classes", "outputs_of", "plan_graph"]
@@ -30,6 +31,7 @@ def plan_graph(
     *,
     inputs: Mapping[str, Any] | None = None,
     targets: Iterable[str] = (),
+    varied: Varied = NOTHING_VARIES,
 ) -> LogicalPlan:
     """Make the logical plan of a graph.
 
@@ -38,22 +40,26 @@ def plan_graph(
         catalog: The node types at hand.
         inputs: Values of the graph's inputs; relative paths in them are taken from the working directory.
         targets: Ids of the nodes that are to be run, with all they need; all nodes if there are none.
+        varied: What varies from item to item of a batch; what is given for it here is a sample, and a stand-in with
+            that sample is what the plan has.
 
     Raises:
         GraphInvalidError: The graph has mistakes, or an input is missing or can't be used; carries all of them.
         UsageError: There is no such input or target.
     """
     with collection_paused():
-        return _planned(graph, catalog, dict(inputs or {}), list(targets))
+        return _planned(graph, catalog, dict(inputs or {}), list(targets), varied)
 
 
-def _planned(graph: Graph, catalog: NodeCatalog, given: dict[str, Any], targets: list[str]) -> LogicalPlan:
+def _planned(
+    graph: Graph, catalog: NodeCatalog, given: dict[str, Any], targets: list[str], varied: Varied
+) -> LogicalPlan:
     found = checked(graph, catalog)
     problems = found.problems or _input_problems(graph, given)
     if problems:
         raise _invalid(graph, problems)
     folder = graph.folder or Path.cwd()
-    nodes, outputs = expand(Scope(graph, (), None), found.interfaces, folder, given)
+    nodes, outputs = expand(Scope(graph, (), None), found.interfaces, folder, given, varied)
     asked = _asked(nodes, targets)
     wanted = _needed(nodes, asked) if asked else nodes.keys()
     ordered = _in_order(nodes, wanted)

@@ -150,7 +150,7 @@ class ClusterRunner(CallRunner):
         if tag == "needs":
             return frozenset(rest[0])
         if tag == "expanded":
-            return self._planned(call, self._site(call), self._no_args(call), _expansion_from_wire(rest[0]))
+            return self._planned(call, self._no_args(call), _expansion_from_wire(rest[0]))
         content, seconds, _, note, said, worker = rest
         outputs: dict[str, Value] | Ended
         if tag == "ended":
@@ -163,6 +163,7 @@ class ClusterRunner(CallRunner):
                 for port in call.node.description.outputs
             }
             self._mark_origins(call, outputs)
+        call.state.ran = call.state.ran or note is None or note[2] == "ran"
         self._note(call, note, seconds, worker)
         self._say(call, said)
         return outputs
@@ -176,7 +177,7 @@ class ClusterRunner(CallRunner):
                 mark_origin(value, origin, port)
 
     def _no_args(self, call: Call) -> Any:
-        return self._site(call).node_class.InputArgs.model_construct(None)
+        return self._sites.of(call.node).node_class.InputArgs.model_construct(None)
 
     def _note(self, call: Call, note: list[Any] | None, seconds: float, worker: str) -> None:
         journal = self._cache.journal if self._cache is not None else None

@@ -25,8 +25,9 @@ from flowra.execute.executor import Job
 from flowra.execute.instances import InstancePool
 from flowra.execute.policy import CachePolicy
 from flowra.execute.reading import ValueReader
-from flowra.execute.runner import CallRunner, Expanded
+from flowra.execute.returned_graph import Expanded
 from flowra.execute.scheduler.state import Call
+from flowra.execute.together import TogetherRunner
 from flowra.execute.values import Held
 from flowra.storage.address import open_store
 from flowra.storage.refs import Ref
@@ -87,11 +88,11 @@ class _StoredValues(ValueReader):
         return super()._repaired(value, error)
 
 
-class _BatchRunner(CallRunner):
+class _BatchRunner(TogetherRunner):
     """Makes calls on a worker: graphs that nodes return are the driver's to run."""
 
-    def _planned(self, call: Call, site: Any, args: Any, expansion: Expansion) -> Expanded:
-        expanded = super()._planned(call, site, args, expansion)
+    def _planned(self, call: Call, args: Any, expansion: Expansion) -> Expanded:
+        expanded = super()._planned(call, args, expansion)
         return Returned(expanded.plan, expanded.outputs, expansion)
 
 

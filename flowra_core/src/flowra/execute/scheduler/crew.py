@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 
+from flowra.execute.scheduler.gathering import Gathering
 from flowra.execute.scheduler.ready import ReadyQueue
 from flowra.execute.scheduler.state import Call, NodeState
 
@@ -18,8 +19,8 @@ __all__ = ["Crew", "Unit"]
 #: Calls of node types that take less than this, in seconds, are not worth waking another thread for.
 CHEAP = 0.0002
 
-#: What a thread does next: begin a node, or make a call.
-Unit = NodeState | Call
+#: What a thread does next: begin a node, make a call, or several together.
+Unit = NodeState | Call | Gathering
 
 
 class Crew:
@@ -69,6 +70,16 @@ class Crew:
         """Put units into the queue, and have another thread look at them. The lock is held."""
         self.queue.push(units)
         self.call_for_help()
+
+    def enqueue_below(self, units: Sequence[Unit]) -> None:
+        """Put units into the queue behind all that is ready, on a thread that will not take them. The lock is held."""
+        unattended = not len(self.queue)
+        for unit in units:
+            self.queue.push_below(unit)
+        if unattended and self.queue.idle:
+            self.queue.wake_all()
+        else:
+            self.call_for_help()
 
     def enqueue_from_outside(self, unit: Unit) -> None:
         """Put a unit into the queue on a thread that will not take it itself. The lock is held."""

@@ -20,7 +20,7 @@ def calls_of(state: NodeState, node: PlannedNode) -> Call | tuple[list[Call], An
     Raises:
         LengthsDifferError: Lists that it maps over together differ in length.
     """
-    inputs = dict(node.literals)
+    inputs = dict(node.literals) if state.literals is None else {**node.literals, **state.literals}
     lazy_ports = node.description.lazy_ports
     for port, binding in node.links.items():
         if port not in lazy_ports:

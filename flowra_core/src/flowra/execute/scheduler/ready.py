@@ -6,6 +6,7 @@ import heapq
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -34,7 +35,8 @@ class ReadyQueue(Generic[T]):
         self.lock = threading.Lock()
         self._changed = threading.Condition(self.lock)
         self._ended = threading.Condition(self.lock)
-        self._ready: list[T] = []
+        self._ready: deque[T] = deque()
+        self._last: deque[T] = deque()
         self._delayed: list[tuple[float, int, T]] = []
         self._held: dict[T, None] = {}
         self._order = itertools.count()
@@ -47,6 +49,14 @@ class ReadyQueue(Generic[T]):
     def push(self, units: Sequence[T]) -> None:
         """Add units, the first of which is taken first. The lock is held by the caller."""
         self._ready.extend(reversed(units))
+
+    def push_below(self, unit: T) -> None:
+        """Add a unit that is taken after all that is ready now. The lock is held by the caller."""
+        self._ready.appendleft(unit)
+
+    def push_last(self, unit: T) -> None:
+        """Add a unit that is taken once there is nothing else. The lock is held by the caller."""
+        self._last.append(unit)
 
     def push_later(self, unit: T, seconds: float) -> None:
         """Add a unit that is ready after a while."""
@@ -73,8 +83,9 @@ class ReadyQueue(Generic[T]):
         while not self.closed and not (leave is not None and leave()):
             if self._delayed or self._held:
                 self._move_due()
-            if self._ready and (willing is None or willing(self._ready[-1])):
-                return self._ready.pop()
+            first = self.peek()
+            if first is not None and (willing is None or willing(first)):
+                return self.take_now()
             self.idle += 1
             try:
                 self._changed.wait(self._wait(patience))
@@ -85,7 +96,9 @@ class ReadyQueue(Generic[T]):
 
     def peek(self) -> T | None:
         """Return what would be taken next. The lock is held by the caller."""
-        return self._ready[-1] if self._ready else None
+        if self._ready:
+            return self._ready[-1]
+        return self._last[0] if self._last else None
 
     def wake(self) -> None:
         """Wake one thread that waits. The lock is held by the caller."""
@@ -97,7 +110,9 @@ class ReadyQueue(Generic[T]):
 
     def take_now(self) -> T | None:
         """Return what is to be run next if there is something. The lock is held by the caller."""
-        return self._ready.pop() if self._ready else None
+        if self._ready:
+            return self._ready.pop()
+        return self._last.popleft() if self._last else None
 
     def close(self) -> None:
         """Send every thread home. The lock is held by the caller."""

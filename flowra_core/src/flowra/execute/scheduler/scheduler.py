@@ -12,21 +12,27 @@ from flowra.dag.plan.garbage import collection_paused
 from flowra.dag.plan.logical import LogicalPlan, outputs_in
 from flowra.dag.plan.physical import PhysicalPlan
 from flowra.exceptions import NodeFailedError
+from flowra.execute.batch.feed import BatchFeed
 from flowra.execute.executor import Job, Outcome
-from flowra.execute.failure import lengths_differ, named, release_values, retried_in_vain, timed_out, unmet_needs
+from flowra.execute.failure import lengths_differ, retried_in_vain, timed_out, unmet_needs
 from flowra.execute.resources import Ledger
-from flowra.execute.runner import CallRunner, Expanded, Later, OverdueError
+from flowra.execute.returned_graph import Expanded
+from flowra.execute.runner import CallRunner, Later, OverdueError
+from flowra.execute.scheduler.batch_run import BatchRun
 from flowra.execute.scheduler.crew import Crew, Unit
+from flowra.execute.scheduler.gathering import Gathering, Gatherings
+from flowra.execute.scheduler.holding import Holding
 from flowra.execute.scheduler.inputs import add_lazy, blocked, calls_of
 from flowra.execute.scheduler.items import LengthsDifferError, gather
+from flowra.execute.scheduler.lifetimes import Lifetimes
 from flowra.execute.scheduler.memory import MemoryBudget
-from flowra.execute.scheduler.state import Call, Items, NodeState, Replaced, Scope, roots, scope_of
+from flowra.execute.scheduler.state import Call, ItemEnd, Items, NodeState, Replaced, Scope, roots, scope_of
+from flowra.execute.scheduler.verdicts import CANCELLED, Verdicts
 from flowra.execute.scheduler.watchdog import Watchdog
 from flowra.execute.values import Ended, Failed, Value
 
 __all__ = ["Scheduler"]
 
-_CANCELLED = Failed("the run was cancelled")
 #: What the runner raises for a call that gave no result; one that was overdue has been taken up already.
 _WITHOUT_RESULT = (NodeFailedError, NodeCancelledError, OverdueError)
 Outputs = Mapping[str, Value]
@@ -46,50 +52,70 @@ class Scheduler:
     def __init__(self, job: Job, runner: CallRunner, ledger: Ledger, *, threads: int, memory: int) -> None:
         self._job = job
         self._runner = runner
-        self._ledger = ledger
-        # The calls that have, or wait for, something of the ledger.
-        self._needy: set[Call] = set()
         self._memory = MemoryBudget(memory, runner)
         self._watchdog = Watchdog(self._expire)
         runner.watch = self._watch
         runner.reader.loaded = lambda value: self._memory.add({"": value})
-        self._outcome = Outcome()
         self._crew = Crew(threads, lambda: job.control.cancelled, self._do)
+        self._verdicts = Verdicts(job, self._crew)
+        self._holding = Holding(ledger, self._crew)
         self._queue = self._crew.queue
         # It guards all that follows.
         self._lock = self._queue.lock
         self._unfinished = 0
         self._parked: dict[NodeState, list[Call]] = {}
-        # The states whose results were known before the run.
-        self._recalled: set[NodeState] = set()
+        self._lifetimes = Lifetimes(self._memory)
+        self._gatherings = Gatherings()
+        self._batch: BatchRun | None = None
 
     def run(self) -> Outcome:
         """Run the job to its end and return what came of it."""
-        plan = self._job.plan.logical
+        feed = self._job.batch
+        plan = self._job.plan.logical if feed is None else feed.template.closed
+        wanted = [output for output in self._job.wanted if output.node in plan.nodes]
         try:
             with self._lock:
                 scope = self._scope(plan, "", 0, self._job.plan)
-                for output in self._job.wanted:
+                for output in wanted:
                     scope[output.node].keep = True
                 self._take_known(scope)
-                ready = self._activate(roots(plan, scope))
-                self._release_known()
+                if feed is None:
+                    ready = self._activate(roots(plan, scope))
+                else:
+                    self._start_batch(feed, scope)
+                    ready = self._activate([scope[name] for name in feed.template.closed_roots if name in scope])
+                self._lifetimes.release_known()
                 self._queue.push(ready)
                 if len(ready) > 1:
                     self._crew.call_for_help()
                 if not self._unfinished:
                     self._queue.close()
-                self._guard(plan)
+                self._guard(self._job.plan.logical)
             self._crew.work()
         finally:
             with self._lock:
                 self._queue.close()
             self._watchdog.close()
-        for output in self._job.wanted:
+        outcome = self._verdicts.outcome
+        for output in wanted:
             found = scope[output.node].outputs
             if found is not None:
-                self._runner.deliver(output, found[output.port], self._outcome)
-        return self._outcome
+                self._runner.deliver(output, found[output.port], outcome)
+        return outcome
+
+    def _start_batch(self, feed: BatchFeed, scope: Scope) -> None:
+        """Begin to take items; there is something unfinished until there are no more. The lock is held."""
+        self._unfinished += 1
+        self._batch = BatchRun(
+            feed, scope, self._crew, self._lifetimes, self._runner.reader, self._activate, self._one_less
+        )
+        self._batch.start()
+
+    def _one_less(self) -> None:
+        """Note that something has ended that counted as unfinished. The lock is held."""
+        self._unfinished -= 1
+        if not self._unfinished:
+            self._queue.close()
 
     def _take_known(self, scope: Scope) -> None:
         """Let the nodes whose results are known count as ended; the lock is held."""
@@ -98,18 +124,12 @@ class Scheduler:
             if state is not None:
                 state.active = state.ended = True
                 state.outputs = outputs
-                self._recalled.add(state)
+                self._lifetimes.recalled.add(state)
             ended = next((value for value in outputs.values() if isinstance(value, Ended)), None)
             if ended is not None:
                 self._job.reporter.not_run(name, ended.reason)
             else:
                 self._job.reporter.cached(name, self._job.plan.logical.nodes[name].type)
-
-    def _release_known(self) -> None:
-        """Let go of the known results that nobody takes; the lock is held, and what is asked for is active."""
-        for state in self._recalled:
-            if not state.takers and not state.keep:
-                state.outputs = None
 
     # ---- nodes become ready ------------------------------------------------------------------------------------------
 
@@ -162,21 +182,23 @@ class Scheduler:
     # ---- calls are made ----------------------------------------------------------------------------------------------
 
     def _do(self, unit: Unit) -> Unit | None:
-        return self._call(unit) if isinstance(unit, Call) else self._begin(unit)
+        if isinstance(unit, Call):
+            return self._call(unit)
+        return self._begin(unit) if isinstance(unit, NodeState) else self._call_together(unit)
 
     def _begin(self, state: NodeState) -> Unit | None:
         """Start a node whose inputs are there, and return what this thread is to do next."""
         node = state.node
         if node is None:
-            return self._end_expansion(state)
+            return self._begin_end(state)
         try:
             found = calls_of(state, node)
         except LengthsDifferError as error:
-            return self._end(state, self._fail(state.name, lengths_differ(node, error)))
+            return self._end(state, self._verdicts.fail(state.name, lengths_differ(node, error)))
         if isinstance(found, Call):
             return self._call(found)
         if isinstance(found, (Ended, Failed)):
-            return self._end(state, self._without_value(state.name, found))
+            return self._end(state, self._verdicts.without_value(state.name, found))
         calls, shape = found
         state.items = Items(len(calls), [None] * len(calls), shape, time.perf_counter())
         self._job.reporter.started(state.name, node.type)
@@ -186,12 +208,23 @@ class Scheduler:
             self._crew.enqueue(calls[1:])
         return calls[0]
 
+    def _begin_end(self, state: NodeState) -> Unit | None:
+        """Take up that the nodes of an expansion, or of an item of a batch, have ended."""
+        if isinstance(state.replaced, Replaced):
+            return self._end_expansion(state, state.replaced)
+        assert self._batch is not None
+        if isinstance(state.replaced, ItemEnd):
+            self._batch.end(state, state.replaced)
+        else:
+            self._batch.close()
+        return None
+
     def _call(self, call: Call) -> Unit | None:
         """Make a call, and return what this thread is to do next."""
         if self._job.control.cancelled:
-            return self._settle(call, self._without_value(call.name, _CANCELLED))
+            return self._settle(call, self._verdicts.without_value(call.name, CANCELLED))
         if (block := blocked(call)) is not None:
-            return self._settle(call, self._without_value(call.name, block))
+            return self._settle(call, self._verdicts.without_value(call.name, block))
         description = call.node.description
         began = time.perf_counter()
         try:
@@ -199,12 +232,14 @@ class Scheduler:
                 if not self._choose_lazy(call):
                     return None
                 if (block := blocked(call)) is not None:
-                    return self._settle(call, self._without_value(call.name, block))
-            if description.traits.resources and not self._take_resources(call):
+                    return self._settle(call, self._verdicts.without_value(call.name, block))
+            if description.traits.batch_size > 1 and self._runner.gathers:
+                return self._gather(call)
+            if description.traits.resources and not self._holding.take(call, description.traits.resources):
                 return None
             result = self._runner.call(call, self._finish_later)
         except LengthsDifferError as error:
-            return self._settle(call, self._fail(call.name, lengths_differ(call.node, error)))
+            return self._settle(call, self._verdicts.fail(call.name, lengths_differ(call.node, error)))
         except OverdueError:
             self._crew.thread_came_back()
             return None
@@ -217,25 +252,37 @@ class Scheduler:
             return None
         return self._expand(call, result) if isinstance(result, Expanded) else self._settle(call, result)
 
-    def _take_resources(self, call: Call) -> bool:
-        """Take what a call needs; if it can't be had now, the call is put off until it was taken for it."""
+    def _gather(self, call: Call) -> Unit | None:
+        """Put a call beside others that its node takes together with it, unless its result is recorded."""
+        if (known := self._runner.known(call)) is not None:
+            return self._settle(call, known)
         with self._lock:
-            self._needy.add(call)
-            self._queue.hold(call)
-        taken = self._ledger.take(call, call.node.description.traits.resources, lambda: self._go_ahead(call))
-        with self._lock:
-            # A run that was cancelled meanwhile takes the call itself.
-            return taken and self._queue.release(call)
+            return self._next_gathering(*self._gatherings.add(call))
 
-    def _go_ahead(self, call: Call) -> None:
-        """Have a call made that has what it needs now; another run may be what gave it back."""
-        with self._lock:
-            if self._queue.release(call):
-                self._crew.enqueue_from_outside(call)
+    def _next_gathering(self, now: Gathering | None, last: Gathering | None) -> Unit | None:
+        """Return what this thread does next: a gathering, or what else is ready. The lock is held."""
+        if last is not None:
+            self._queue.push_last(last)
+        return now if now is not None else self._queue.take_now()
 
-    def _give_back(self, call: Call) -> None:
-        self._needy.discard(call)
-        self._ledger.give_back(call)
+    def _call_together(self, gathering: Gathering) -> Unit | None:
+        """Make the calls of a gathering."""
+        with self._lock:
+            if not gathering.begun and not self._gatherings.begin(gathering):
+                return self._queue.take_now()
+        traits = gathering.node.description.traits
+        if traits.resources and not self._holding.take(gathering, traits.resources):
+            return None
+        began = time.perf_counter()
+        results = self._runner.call_together(gathering.calls, self._finish_later)
+        self._crew.cost[gathering.node.type] = (time.perf_counter() - began) / len(results)
+        if traits.resources:
+            self._holding.give_back(gathering)
+        units = [unit for call, take in results if (unit := self._taken_up(call, take)) is not None]
+        with self._lock:
+            following = self._next_gathering(*self._gatherings.end(gathering))
+            units += [following] if following is not None else []
+            return self._go_on_with(units)
 
     def _choose_lazy(self, call: Call) -> bool:
         """Have a call say which lazy inputs it needs; tell whether they are there already."""
@@ -272,6 +319,8 @@ class Scheduler:
             result = finish()
         except _WITHOUT_RESULT as error:
             return self._without_result(call, error)
+        if isinstance(result, Later):
+            return None
         return self._expand(call, result) if isinstance(result, Expanded) else self._settle(call, result)
 
     # ---- calls and nodes end -----------------------------------------------------------------------------------------
@@ -281,7 +330,7 @@ class Scheduler:
         if isinstance(error, NodeFailedError):
             return self._retry_or_fail(call, error)
         if isinstance(error, NodeCancelledError):
-            return self._settle(call, self._without_value(call.name, _CANCELLED))
+            return self._settle(call, self._verdicts.without_value(call.name, CANCELLED))
         return None
 
     def _retry_or_fail(self, call: Call, error: NodeFailedError) -> Unit | None:
@@ -289,11 +338,11 @@ class Scheduler:
         cause = error.__cause__
         worth_it = retry is not None and cause is not None and retry.covers(cause)
         if retry is None or not worth_it:
-            return self._settle(call, self._fail(call.name, error, call))
+            return self._settle(call, self._verdicts.fail(call.name, error, call))
         if call.attempt >= retry.times:
-            return self._settle(call, self._fail(call.name, retried_in_vain(error, call.attempt), call))
-        if self._needy:
-            self._give_back(call)
+            return self._settle(call, self._verdicts.fail(call.name, retried_in_vain(error, call.attempt), call))
+        if self._holding.units:
+            self._holding.give_back(call)
         call.attempt += 1
         seconds = retry.wait(call.attempt, random.random())  # noqa: S311  jitter, nothing secret
         self._job.reporter.retried(call.name, call.attempt, seconds, error)
@@ -317,28 +366,10 @@ class Scheduler:
             if following is not None:
                 self._crew.enqueue([following])
 
-    def _fail(self, name: str, error: NodeFailedError, call: Call | None = None) -> Failed:
-        error = named(error, name)
-        release_values(error)
-        with self._lock:
-            self._outcome.failures[name] = error
-        if self._job.cache is not None:
-            self._job.cache.note_failure(name, error, call)
-        self._job.reporter.failed(name, error)
-        return Failed(f"{name} failed")
-
-    def _without_value(self, name: str, value: Ended | Failed) -> Ended | Failed:
-        """Note that a call is not made, and return what stands for its outputs."""
-        if isinstance(value, Failed):
-            with self._lock:
-                self._outcome.not_run[name] = value.reason
-        self._job.reporter.not_run(name, value.reason)
-        return value
-
     def _settle(self, call: Call, result: Outputs | Ended | Failed) -> Unit | None:
         """Note a call's result; when it was the last of its node, end the node."""
-        if self._needy:
-            self._give_back(call)
+        if self._holding.units:
+            self._holding.give_back(call)
         state = call.state
         if not call.node.depths:
             return self._end(state, result)
@@ -385,47 +416,22 @@ class Scheduler:
                     call.waiting -= 1
                     if not call.waiting:
                         ready.append(call)
-            self._taken(state.eager)
+            self._lifetimes.taken(state.eager)
             if state.lazy:
-                self._taken(state.lazy)
-            self._unfinished -= 1
-            if not self._unfinished:
-                self._queue.close()
-                return None
+                self._lifetimes.taken(state.lazy)
+            self._one_less()
             if not ready:
                 return None
             return ready[0] if len(ready) == 1 else self._go_on_with(ready)
-
-    def _taken(self, sources: Iterable[NodeState]) -> None:
-        """Note that one taker of these states has ended, and let go what nobody takes any more. The lock is held."""
-        for source in sources:
-            source.takers -= 1
-            if not source.takers and not source.keep:
-                self._let_go(source)
-
-    def _let_go(self, state: NodeState) -> None:
-        """Let go of a state's values. What only a branch would take that nobody asks for has ended as a taker too."""
-        given_up = [state]
-        while given_up:
-            state = given_up.pop()
-            if state.outputs is not None and state in self._recalled:
-                self._memory.drop(state.outputs)  # the job itself holds them to its end
-            state.outputs = None
-            if not state.active:
-                state.active = True  # never again
-                for source in (*state.eager, *state.lazy):
-                    source.takers -= 1
-                    if not source.takers and not source.keep:
-                        given_up.append(source)
 
     # ---- expansions --------------------------------------------------------------------------------------------------
 
     def _expand(self, call: Call, expanded: Expanded) -> Unit | None:
         """Run a graph in a call's place; the call ends when the graph's outputs are there."""
-        if self._needy:
-            self._give_back(call)
-        if (problem := self._out_of_reach(expanded.plan)) is not None:
-            return self._settle(call, self._fail(call.name, unmet_needs(call.node, problem)))
+        if self._holding.units:
+            self._holding.give_back(call)
+        if (problem := self._holding.out_of_reach(expanded.plan)) is not None:
+            return self._settle(call, self._verdicts.fail(call.name, unmet_needs(call.node, problem)))
         with self._lock:
             scope = self._scope(expanded.plan, f"{call.name}/", call.state.depth + 1)
             end = NodeState(f"{call.name}/", None, scope, call.state.depth + 1)
@@ -437,19 +443,10 @@ class Scheduler:
             ready = self._activate([end, *roots(expanded.plan, scope)])
             return self._go_on_with(list(ready))
 
-    def _out_of_reach(self, plan: LogicalPlan) -> str | None:
-        """Return what nodes of a plan need that can never be had, in words."""
-        for node in plan.nodes.values():
-            needs = node.description.traits.resources
-            if needs and (lacking := self._ledger.offer.lacking(needs)):
-                return f"{node.id} needs {', '.join(lacking)}"
-        return None
-
-    def _end_expansion(self, end: NodeState) -> Unit | None:
-        assert end.replaced is not None
-        call = end.replaced.call
+    def _end_expansion(self, end: NodeState, replaced: Replaced) -> Unit | None:
+        call = replaced.call
         outputs: dict[str, Value] = {}
-        for port, output in end.replaced.outputs.items():
+        for port, output in replaced.outputs.items():
             found = end.scope[output.node].outputs
             assert found is not None
             outputs[port] = found[output.port]
@@ -457,9 +454,9 @@ class Scheduler:
         with self._lock:
             end.ended = True
             self._unfinished -= 1
-            self._taken(end.eager)
+            self._lifetimes.taken(end.eager)
         if failure is not None:
-            return self._settle(call, self._without_value(call.name, failure))
+            return self._settle(call, self._verdicts.without_value(call.name, failure))
         return self._settle(call, self._runner.expanded(call, outputs))
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode, outputs_in
+from flowra.execute.batch.item import BatchItem
 from flowra.execute.values import Value
 
-__all__ = ["Call", "Items", "NodeState", "Replaced", "Scope", "roots", "scope_of"]
+__all__ = ["Call", "ItemEnd", "Items", "NodeState", "Replaced", "Scope", "item_of", "node_name", "roots", "scope_of"]
+
+#: What the names of the nodes that run for an item of a batch begin with: `@12/detect`.
+ITEM_MARK = "@"
 
 _claiming = threading.Lock()
 
@@ -36,12 +40,14 @@ class NodeState:
         outputs: Its outputs by port once it has ended; None again when they were let go.
         ended: Whether it has ended.
         items: The calls that it makes, where it maps over a list.
-        replaced: For the end of an expansion, what it stands for.
+        replaced: For the end of an expansion or of an item of a batch, what it stands for.
+        literals: What literals of the node are for one item of a batch; None where they are as the node has them.
+        ran: Whether a call of it really ran, in a batch.
     """
 
     __slots__ = (
-        "active", "consumers", "depth", "eager", "ended", "items", "keep", "lazy", "name", "node", "outputs",
-        "replaced", "scope", "takers", "waiting",
+        "active", "consumers", "depth", "eager", "ended", "items", "keep", "lazy", "literals", "name", "node",
+        "outputs", "ran", "replaced", "scope", "takers", "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str, node: PlannedNode | None, scope: Scope, depth: int) -> None:
@@ -59,7 +65,9 @@ class NodeState:
         self.outputs: Mapping[str, Value] | None = None
         self.ended = False
         self.items: Items | None = None
-        self.replaced: Replaced | None = None
+        self.replaced: Replaced | ItemEnd | None = None
+        self.literals: Mapping[str, Any] | None = None
+        self.ran = False
 
 
 @dataclass(slots=True)
@@ -90,6 +98,21 @@ class Replaced:
 
     call: Call
     outputs: Mapping[str, NodeOutput]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnd:
+    """The end of an item of a batch.
+
+    Attributes:
+        item: The item.
+        states: The states of the nodes that run for it.
+        began: When it was begun, by `time.perf_counter`.
+    """
+
+    item: BatchItem
+    states: Sequence[NodeState]
+    began: float
 
 
 @dataclass(slots=True, eq=False)
@@ -137,6 +160,18 @@ class Call:
     def name(self) -> str:
         """Its name for people: the node's, and the item in brackets."""
         return self.state.name if not self.item else self.state.name + "".join(f"[{index}]" for index in self.item)
+
+
+def item_of(name: str) -> int | None:
+    """Return the number of the item of a batch that a name of a call or node belongs to; None if it is none's."""
+    if name[:1] != ITEM_MARK:
+        return None
+    return int(name[1 : name.index("/")])
+
+
+def node_name(name: str) -> str:
+    """Return a name without the item of a batch that it belongs to."""
+    return name if name[:1] != ITEM_MARK else name[name.index("/") + 1 :]
 
 
 def scope_of(

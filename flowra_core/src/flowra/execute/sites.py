@@ -1,0 +1,102 @@
+"""What all calls of a node share: its class, where its instances are, and its output ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flowra.dag.catalog import NodeCatalog
+from flowra.dag.node import Node
+from flowra.dag.plan.logical import PlannedNode
+from flowra.exceptions import PluginError
+from flowra.execute.failure import failed
+from flowra.execute.instances import InstancePool, InstanceSlot
+from flowra.execute.node_call import prepared
+from flowra.execute.values import Ended, Held, Many, Value
+from flowra.type.handler import summarize
+from flowra.type.value.base import ValueType
+from flowra.type.value.containers import ListOf, OptionalOf
+
+__all__ = ["Site", "Sites", "described_outputs"]
+
+Outputs = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all calls of a node share.
+
+    Attributes:
+        node_class: Its class.
+        slot: Where its instances are.
+        outputs: Its output ports: names and types, and whether what they give is taken item by item if it is a list.
+    """
+
+    node_class: type[Node]
+    slot: InstanceSlot
+    outputs: tuple[tuple[str, ValueType, bool], ...]
+
+    def values(self, found: dict[str, Any]) -> Outputs:
+        """Return what a call gave as values."""
+        outputs: Outputs = {}
+        for name, value_type, is_list in self.outputs:
+            outputs[name] = _value(found[name], value_type) if is_list else Held(value_type, found[name])
+        return outputs
+
+
+class Sites:
+    """The sites of one job.
+
+    Args:
+        catalog: Where the node classes come from.
+        pool: Where their instances are.
+    """
+
+    def __init__(self, catalog: NodeCatalog, pool: InstancePool) -> None:
+        self._catalog = catalog
+        self._pool = pool
+        self._sites: dict[PlannedNode | type[Node] | str, Site] = {}
+
+    def of(self, node: PlannedNode) -> Site:
+        """Return the site of a node; raises NodeFailedError where its class or its `InitArgs` are of no use."""
+        # Most nodes have no InitArgs of their own, and share all of this with every other of their type.
+        shared: Any = node if node.init else node.description.node_class or node.type
+        site = self._sites.get(shared)
+        if site is None:
+            try:
+                node_class = self._catalog.class_of(node.description)
+            except PluginError as error:
+                raise failed(node, error, "", {}) from error
+            init = prepared(node, node_class.InitArgs, node.init, "init")
+            outputs = tuple(
+                (port.name, port.value_type, _is_list(port.value_type)) for port in node.description.outputs
+            )
+            site = self._sites[shared] = Site(node_class, self._pool.slot(node_class, init), outputs)
+        return site
+
+
+def described_outputs(outputs: Outputs | Ended) -> dict[str, str]:
+    """Return each output in a line for people."""
+    return {} if isinstance(outputs, Ended) else {port: _described(value) for port, value in outputs.items()}
+
+
+def _is_list(value_type: ValueType) -> bool:
+    inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
+    return isinstance(inner, ListOf)
+
+
+def _value(data: Any, value_type: ValueType) -> Value:
+    """Return what a node gave as a value: a list as one value for each item."""
+    inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
+    if isinstance(inner, ListOf) and isinstance(data, list):
+        return Many([_value(item, inner.item) for item in data])
+    return Held(value_type, data)
+
+
+def _described(value: Value) -> str:
+    if isinstance(value, Held):
+        return summarize(value.data, value.type)
+    if isinstance(value, Many):
+        inside = ", ".join(map(_described, value.items[:3]))
+        return f"{len(value.items)} items: {inside}" + (", …" if len(value.items) > 3 else "")
+    return value.reason
