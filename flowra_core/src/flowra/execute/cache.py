@@ -15,7 +15,7 @@ from flowra.exceptions import NodeFailedError, StoreError
 from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
 from flowra.execute.given import given_inputs, replay_command
 from flowra.execute.policy import CachePolicy
-from flowra.execute.scheduler.state import Call
+from flowra.execute.scheduler.state import Call, item_of, node_name
 from flowra.execute.values import ABSENT, Ended, Held, Many, Value
 from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef, EndedRef, InlineRef, ListRef, Ref
@@ -58,6 +58,7 @@ class ResultCache:
     broken: str = ""
     _static: dict[PlannedNode, StaticPart | Unkeyable] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
+    _resumed_by_key: dict[bytes, JournalEntry] | None = None
     # By id, each with the port itself so that its id is not given to another.
     _item_ports: dict[int, tuple[Port, Port]] = field(default_factory=dict)
 
@@ -105,7 +106,7 @@ class ResultCache:
     def shares(self, call: Call) -> bool:
         """Tell whether a call's result may stand in for running it, here or elsewhere."""
         traits = call.node.description.traits
-        return traits.cacheable and not self.policy.everything_off and call.state.name not in self.policy.off
+        return traits.cacheable and not self.policy.everything_off and node_name(call.state.name) not in self.policy.off
 
     def recall(self, key: ActionKey, call: Call) -> dict[str, Value] | Ended | None:
         """Return the outputs recorded for a key, not read yet; None where there are none that can be used."""
@@ -118,7 +119,7 @@ class ResultCache:
         """Return the outputs that a call gave in the run that is resumed, if it is the same call."""
         if not self.resumed or (key is None and not self.goes_on):
             return None
-        entry = self.resumed.get(call.name)
+        entry = self._resumed_entry(key, call)
         if entry is None or entry.type != call.node.type or entry.key != (key.digest if key is not None else None):
             return None
         outputs = entry.outputs
@@ -128,6 +129,16 @@ class ResultCache:
                 return None
             outputs = record.outputs
         return self._usable(outputs, call, key, "resumed")
+
+    def _resumed_entry(self, key: ActionKey | None, call: Call) -> JournalEntry | None:
+        if item_of(call.state.name) is None:
+            return self.resumed.get(call.name)
+        # The items of a batch are told apart by what they give: there may be others now, in another order.
+        if key is None:
+            return None
+        if self._resumed_by_key is None:
+            self._resumed_by_key = {entry.key: entry for entry in self.resumed.values() if entry.key is not None}
+        return self._resumed_by_key.get(key.digest)
 
     def hold(self, key: ActionKey, cancelled: Callable[[], bool]) -> KeyLock | None:
         """Wait for the right to compute a key, against other threads and processes; None if it was given up on."""
@@ -296,7 +307,7 @@ class ResultCache:
         return not isinstance(value, Held) or isinstance(value.ref, InlineRef) or self.store.has(value.ref)  # type: ignore[arg-type]
 
     def _refreshes(self, call: Call) -> bool:
-        return call.state.name in self.policy.refresh
+        return node_name(call.state.name) in self.policy.refresh
 
     def _looked_up(self, keys: list[bytes]) -> dict[bytes, Record]:
         try:

@@ -121,7 +121,13 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Runs plans. An executor is used by one session, for one run after another."""
+    """Runs plans. An executor is used by one session, for one run after another.
+
+    Attributes:
+        in_flight: How many items of a batch are best under way at once.
+    """
+
+    in_flight: int = 64
 
     def execute(self, job: Job) -> Outcome:
         """Run a plan and return what came of it; a node's failure is part of the outcome, never raised."""

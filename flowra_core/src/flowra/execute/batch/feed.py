@@ -116,6 +116,11 @@ class BatchFeed:
         except BaseException as error:  # noqa: BLE001  the source is the caller's: whoever waits for results gets it
             self.error = error
 
+    def raise_error(self) -> None:
+        """Raise what the source of the items raised, if it did."""
+        if self.error is not None:
+            raise self.error
+
     def end(self, ended: Ended) -> None:
         """Take up how an item ended."""
         self._finish(ended)

@@ -48,6 +48,9 @@ class ClusterExecutor(Executor):
             `flowra.pack.delivery.PackSender`; None to refuse such workers.
     """
 
+    #: Cheap calls go to workers by the hundreds; values stay there.
+    in_flight: int = 2000
+
     def __init__(self, start: Callable[[], Cluster], delivery: PackDelivery | None = None) -> None:
         self._start = start
         self._delivery = delivery

@@ -71,7 +71,7 @@ class ClusterRunner(CallRunner):
             ahead: Result = self._taken_up(call, reply)
             return ahead
         cache = self._cache
-        if cache is not None and call.name in cache.resumed:
+        if cache is not None and cache.resumed:
             key = cache.key(call)
             if (found := cache.resume(key, call)) is not None:
                 return self._recalled(call, key, found)

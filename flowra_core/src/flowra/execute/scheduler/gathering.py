@@ -54,6 +54,10 @@ class Gatherings:
         if len(gathering.calls) < traits.batch_size:
             return None, gathering if begun and kind not in self._busy else None
         del self._open[kind]
+        # The one that may lie in the queue, for when nothing else is left, is not this one any more.
+        full = Gathering(kind, gathering.node)
+        full.calls, gathering.calls = gathering.calls, []
+        gathering = full
         if kind in self._busy:
             self._full.setdefault(kind, deque()).append(gathering)
             return None, None

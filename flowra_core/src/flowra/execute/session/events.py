@@ -15,6 +15,7 @@ __all__ = [
     "Cached",
     "Event",
     "Finished",
+    "ItemEnded",
     "Log",
     "Mapped",
     "NodeFailed",
@@ -182,6 +183,25 @@ class NodeSkipped(NodeEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ItemEnded(Event):
+    """An item of a batch has succeeded, failed or was cancelled; its nodes had events of their own, as `@12/detect`.
+
+    `item` is its number from 0, `outputs` says what each output is or where it lies, `cached` whether nothing had to
+    run.
+    """
+
+    name: ClassVar[str] = "item"
+
+    item: int
+    label: str
+    status: str
+    seconds: float
+    cached: bool
+    outputs: dict[str, Any]
+    error: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Finished(Event):
     """The run ended as succeeded, failed or cancelled; `outputs` says what each output is or where it lies."""
 
@@ -196,6 +216,6 @@ EVENTS: dict[str, type[Event]] = {
     cls.name: cls
     for cls in (
         Planned, Queued, Started, Progress, Preview, Log, NodeSucceeded, Cached, Retried, Mapped,
-        NodeFailed, NodeSkipped, Finished,
+        NodeFailed, NodeSkipped, ItemEnded, Finished,
     )
 }  # fmt: skip

@@ -40,7 +40,9 @@ def check_folder(folder: Path) -> None:
         raise UsageError("the folder for the results can't be used", where=str(folder), why=reason, fix=_ANOTHER_FOLDER)
 
 
-def export_outputs(values: Mapping[str, tuple[Any, ValueType]], folder: Path) -> dict[str, Any]:
+def export_outputs(
+    values: Mapping[str, tuple[Any, ValueType]], folder: Path, *, values_file: bool = True
+) -> dict[str, Any]:
     """Write outputs for people and say where each lies.
 
     Pictures, sound and the like become a file each, named after the output, and a list of them a folder of numbered
@@ -49,6 +51,7 @@ def export_outputs(values: Mapping[str, tuple[Any, ValueType]], folder: Path) ->
     Args:
         values: Each output's value and type, by name.
         folder: Where the files go.
+        values_file: Whether numbers, text and JSON are written.
 
     Returns:
         By name: `{"file": path}` for what became a file, `{"files": [path, …]}` for a list of them, `{"value": …}`
@@ -74,7 +77,7 @@ def export_outputs(values: Mapping[str, tuple[Any, ValueType]], folder: Path) ->
         else:
             plain[name] = _plain(value)
             found[name] = {"value": plain[name]}
-    if plain:
+    if plain and values_file:
         try:
             _write_values(plain, folder)
         except OSError as error:

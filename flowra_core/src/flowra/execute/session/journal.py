@@ -117,6 +117,10 @@ class Journal:
         line = {"line": "failed", "node": name, "error": dict(error), "at": self._at()}
         self._write(line if given is None else {**line, "given": dict(given)})
 
+    def item(self, line: Mapping[str, Any]) -> None:
+        """Note how an item of a batch ended."""
+        self._write({"line": "item", **line, "at": self._at()})
+
     def finish(self, status: str, seconds: float, files: Mapping[str, Any]) -> None:
         """Note how the run ended, and close the journal."""
         self._write({"line": "end", "status": status, "seconds": seconds, "outputs": dict(files), "time": time.time()})

@@ -8,19 +8,27 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flowra.exceptions import NodeFailedError
+from flowra.execute.batch.item import ItemResult
 from flowra.execute.capture import unheard
 from flowra.execute.control import RunControl
 from flowra.execute.session import events
 from flowra.type.annotations import value_type_of
 from flowra.type.handler import handler_for, summarize
-from flowra.type.value.base import ValueType
+from flowra.type.value.base import ValueType, short
 from flowra.type.value.media import AnyImageType, MediaType
 from flowra.type.value.scalar import Anything
 
 __all__ = ["EventReporter", "Observer"]
 
-#: Something that is told each event of a run, in order.
+#: Something that is told each event of a run, in order. One with a true attribute `items_only` is told of the run and
+#: of the items of a batch, and not of what happens to nodes; where all are such, that is not even described.
 Observer = Callable[[events.Event], Any]
+
+#: What somebody who only wants to hear of items is not told.
+_OF_NODES = (
+    events.Queued, events.Started, events.Progress, events.Preview, events.NodeSucceeded, events.Cached, events.Mapped,
+    events.NodeFailed, events.NodeSkipped,
+)  # fmt: skip
 
 #: The longest side of the pictures in preview events, in pixels.
 PREVIEW_SIZE = 512
@@ -36,6 +44,7 @@ class EventReporter:
     def __init__(self, run_id: str, observers: Sequence[Observer], control: RunControl) -> None:
         self._run_id = run_id
         self._observers = list(observers)
+        self._of_nodes = any(not getattr(observer, "items_only", False) for observer in observers)
         self._control = control
         self.broken: list[str] = []
         # What went wrong, and the other observers were not told yet.
@@ -44,7 +53,12 @@ class EventReporter:
 
     @property
     def observed(self) -> bool:
-        """Whether anybody listens."""
+        """Whether anybody listens to what happens to nodes."""
+        return self._of_nodes and bool(self._observers)
+
+    @property
+    def listens(self) -> bool:
+        """Whether anybody listens at all."""
         return bool(self._observers)
 
     def emit(self, kind: type[events.Event], *fields: Any) -> None:
@@ -54,6 +68,8 @@ class EventReporter:
         event = kind(self._run_id, time.time(), *fields)
         with self._one_at_a_time, unheard():
             for observer in self._observers:  # a list of its own, also where one is left out meanwhile
+                if issubclass(kind, _OF_NODES) and getattr(observer, "items_only", False):
+                    continue
                 try:
                     observer(event)
                 except Exception as error:  # noqa: BLE001  whatever an observer does, the run goes on
@@ -107,6 +123,14 @@ class EventReporter:
         """Report that a node won't run."""
         self.emit(events.NodeSkipped, node, reason)
 
+    def item(self, result: ItemResult) -> None:
+        """Report that an item of a batch has come to its end."""
+        error = None if result.error is None else result.error.to_json()
+        outputs = dict(result.files) or {name: {"value": short(value)} for name, value in result.outputs.items()}
+        self.emit(
+            events.ItemEnded, result.index, result.label, result.status, result.seconds, result.cached, outputs, error
+        )
+
     def finished(self, status: str, seconds: float, outputs: dict[str, Any]) -> None:
         """Report that the run ended."""
         self.emit(events.Finished, status, seconds, outputs)
@@ -121,6 +145,8 @@ class EventReporter:
 
     def preview(self, node: str, value: Any, title: str) -> None:
         """Report a value to look at, as a line and a small picture."""
+        if not self.observed:
+            return
         value_type = _type_to_show(value)
         png = None
         if isinstance(value_type, MediaType):

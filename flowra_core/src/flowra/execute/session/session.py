@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from flowra.config.settings import load_settings
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import Graph
-from flowra.dag.plan.logical import LogicalPlan, NodeOutput
-from flowra.dag.plan.physical import PhysicalPlan, physical_plan
+from flowra.dag.plan.logical import LogicalPlan
+from flowra.dag.plan.physical import PhysicalPlan
 from flowra.dag.plan.planner import local_classes, outputs_of, plan_graph
-from flowra.exceptions import GraphError, PluginError, UsageError
-from flowra.execute.capture import capturing
-from flowra.execute.control import RunControl, interruptible
-from flowra.execute.executor import Executor, Job, Outcome, Watcher
+from flowra.exceptions import GraphError
+from flowra.execute.batch.opening import defaults_of, open_batch
+from flowra.execute.batch.source import Given, ItemSource
+from flowra.execute.batch.sweep import Sweep
+from flowra.execute.control import RunControl
+from flowra.execute.executor import Executor, Outcome, Watcher
 from flowra.execute.local import LocalExecutor
 from flowra.execute.policy import CachePolicy
-from flowra.execute.session.export import check_folder, export_outputs
-from flowra.execute.session.history import PastRun, RunHistory
-from flowra.execute.session.journal import Journal
+from flowra.execute.session.batch import Batch
+from flowra.execute.session.export import export_outputs
+from flowra.execute.session.history import RunHistory
+from flowra.execute.session.opening import RunOpener, RunOptions, asked_of
 from flowra.execute.session.reporting import EventReporter, Observer
-from flowra.execute.session.run import Run, new_run_id
+from flowra.execute.session.run import Run
 from flowra.execute.session.running import RunningRun
-from flowra.execute.values import Value
 from flowra.plugin.manager import PluginManager, manager_in_context
 from flowra.storage.address import open_store
 from flowra.storage.store import Store
-
-if TYPE_CHECKING:
-    from flowra.execute.cache import ResultCache
 
 __all__ = ["Session"]
 
@@ -86,8 +83,8 @@ class Session:
     ) -> None:
         self.catalog = NodeCatalog(manager)
         self._executor: Executor = executor if executor is not None else LocalExecutor()
-        self._observers = list(observers)
         self._cache = cache
+        self._opener = RunOpener(self.catalog, lambda: self.store, cache=cache, observers=observers)
         self._address = store
         self._store: Store | None = store if isinstance(store, Store) else None
         self._opening = threading.Lock()
@@ -111,7 +108,7 @@ class Session:
     @property
     def history(self) -> RunHistory:
         """The journals of earlier runs."""
-        return RunHistory(load_settings().cache_dir / "runs")
+        return self._opener.history
 
     @_with_own_packs
     def plan(
@@ -194,6 +191,89 @@ class Session:
             raise
 
     @_with_own_packs
+    def map(
+        self,
+        graph: Graph,
+        items: Iterable[Given] | None = None,
+        *,
+        sweep: Sweep | Mapping[str, Sequence[Any]] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        targets: Iterable[str] = (),
+        fields: Iterable[str] = (),
+        label: Callable[[Mapping[str, Any]], str] | None = None,
+        ordered: bool = False,
+        in_flight: int | None = None,
+        stop_after: int | None = None,
+        output_dir: str | Path | None = None,
+        export: bool | None = None,
+        observers: Sequence[Observer] = (),
+        control: RunControl | None = None,
+        policy: CachePolicy | None = None,
+        resume: str | None = None,
+        header: Mapping[str, Any] | None = None,
+    ) -> Batch:
+        """Run a graph for many items in one run, and give what comes of each as soon as it is there.
+
+        ```python
+        for result in session.map(graph, ({"photo": path} for path in paths), sweep={"detect.confidence": [0.2, 0.4]}):
+            print(result.name, result.status, result.outputs)
+        ```
+
+        The graph is checked once. What does not depend on an item or a setting runs once, and what depends on a part
+        of them once for each value of that part. An item that fails fails alone.
+
+        Args:
+            graph: The graph.
+            items: What each item gives, by `input` or `node.port`; taken one by one as they are needed, so there may be
+                any number of them. None for one item that gives nothing, to run a sweep alone.
+            sweep: The settings that each item is run with; every combination of the values of a mapping.
+            inputs: Values of the graph's inputs that are the same for all.
+            targets: Ids of the nodes to run, with all they need; all nodes if there are none.
+            fields: What items may give besides what the first one gives.
+            label: What people know an item by; the one text or path that it gives if None.
+            ordered: Whether results come in the order of the items rather than as they end.
+            in_flight: How many items are under way at once, those whose results wait to be taken included; what suits
+                the executor if None.
+            stop_after: Begin no more items once so many have failed.
+            output_dir: The folder for the files of the run, as for `run`.
+            export: Whether outputs are written as files, each item's in a folder of its own; if `output_dir` is given
+                if None.
+            observers: Who is told the events of the run.
+            control: With it another thread can cancel it.
+            policy: Which nodes are not to be looked up, or not to be recorded.
+            resume: The id of an earlier run, from which what succeeded is taken over.
+            header: What the journal says of the batch besides its graph.
+
+        Raises:
+            GraphInvalidError: The graph has mistakes, or none of the first items can be used.
+            UsageError: There is no such input, node, port, target or run, or the folder can't be written to.
+            StoreError: The store can't be opened.
+        """
+        sweep = sweep if isinstance(sweep, Sweep) else Sweep.matrix(sweep or {})
+        source = ItemSource(items, sweep, defaults_of(graph, inputs or {}), label)
+        batch = Batch(
+            source,
+            control=control if control is not None else RunControl(),
+            ordered=ordered,
+            stop_after=stop_after,
+            export=export if export is not None else output_dir is not None,
+        )
+        planned = open_batch(graph, self.catalog, source, inputs=inputs or {}, targets=targets, fields=fields)
+        if planned is None:
+            return batch
+        template = planned.template
+        about = {"graph": _as_data(graph), "inputs": _plain_inputs(inputs), "batch": {}, **(header or {})}
+        options = RunOptions(output_dir, observers, batch.control, policy, resume, about)
+        batch.start(
+            template,
+            source.items(planned.names),
+            in_flight if in_flight is not None else self._executor.in_flight,
+            self._executor,
+            lambda feed: self._opener.open(template.plan, options, feed=feed, asked=template.closed),
+        )
+        return batch
+
+    @_with_own_packs
     def run_plan(
         self,
         plan: LogicalPlan,
@@ -218,120 +298,36 @@ class Session:
             header: What the journal says of the graph besides its name.
             watcher: Who stands beside the calls of the nodes, as a debugger does.
         """
-        run_id = new_run_id(plan.name)
-        settings = load_settings()
-        folder = Path(output_dir).absolute() if output_dir is not None else settings.output_dir.absolute() / run_id
-        check_folder(folder)
-        earlier = self._earlier(resume)
-        began = time.perf_counter()
-        control = control if control is not None else RunControl()
-        contributed, warnings = self._contributed_observers()
-        reporter = EventReporter(run_id, [*self._observers, *observers, *contributed], control)
+        options = RunOptions(output_dir, observers, control, policy, resume, header, watcher)
+        opened = self._opener.open(plan, options)
+        job = opened.job
         wanted = outputs_of(plan)
-        origin = "" if earlier is None else str(earlier.header.get("origin") or earlier.id)
-        journal = self._journal(run_id, plan, folder, {**(header or {}), **({"origin": origin} if origin else {})})
-        reporter.planned(plan.name, len(plan.nodes), str(folder))
-        for warning in warnings:
-            reporter.log("", warning, "warning")
-        cache = self._result_cache(reporter, policy, journal, earlier)
-        if cache is not None and earlier is not None:
-            cache.goes_on = _is_same(earlier, plan, header)
-        physical, known = _asked(plan, cache, wanted.values())
-        job = Job(
-            run_id=run_id,
-            plan=physical,
-            known=known,
-            catalog=self.catalog,
-            wanted=frozenset(wanted.values()),
-            output_dir=folder,
-            reporter=reporter,
-            control=control,
-            cache=cache,
-            watcher=watcher,
-            origin=origin,
-        )
-        try:
-            with interruptible(control), capturing() if reporter.observed else nullcontext():
-                outcome = self._executor.execute(job)
+        with opened.running():
+            outcome = self._executor.execute(job)
             outputs = {name: outcome.values[output] for name, output in wanted.items() if output in outcome.values}
             files = export_outputs(
-                {name: (value, plan.output_type(wanted[name])) for name, value in outputs.items()}, folder
+                {name: (value, plan.output_type(wanted[name])) for name, value in outputs.items()}, job.output_dir
             )
-        except (KeyboardInterrupt, Exception) as error:
-            _finish(
-                reporter,
-                journal,
-                "cancelled" if isinstance(error, KeyboardInterrupt) else "failed",
-                time.perf_counter() - began,
-                {},
-            )
-            raise
-        status = _status(outcome, control)
-        seconds = time.perf_counter() - began
-        if cache is not None:
-            cache.flush()
-            warnings += [cache.broken] if cache.broken else []
-        if journal is not None and journal.broken:
-            reporter.log("", journal.broken, "warning")
-            warnings.append(journal.broken)
-        _finish(reporter, journal, status, seconds, files)
+        status = _status(outcome, job.control)
+        seconds = opened.close(status, files)
         return Run(
-            id=run_id,
+            id=job.run_id,
             plan=plan,
             status=status,
             outputs=outputs,
             files=files,
             failures=outcome.failures,
             not_run=outcome.not_run,
-            output_dir=folder,
+            output_dir=job.output_dir,
             seconds=seconds,
-            warnings=(*warnings, *reporter.broken),
+            warnings=tuple(opened.warnings),
         )
 
     @_with_own_packs
     def physical_plan(self, plan: LogicalPlan, *, policy: CachePolicy | None = None) -> PhysicalPlan:
         """Ask the cache what of a plan has to run; nothing runs, and no value is read."""
         reporter = EventReporter("", [], RunControl())
-        return _asked(plan, self._result_cache(reporter, policy, None, None), outputs_of(plan).values())[0]
-
-    def _result_cache(
-        self, reporter: EventReporter, policy: CachePolicy | None, journal: Journal | None, earlier: PastRun | None
-    ) -> ResultCache | None:
-        store = self.store
-        if store is None:
-            return None
-        from flowra.dag.key import Keyer
-        from flowra.execute.cache import ResultCache
-
-        return ResultCache(
-            store=store,
-            # One for each run: it takes code, libraries and files as it sees them first.
-            keyer=Keyer(self.catalog, file_digest=store.file_digest),
-            policy=policy if policy is not None else CachePolicy(),
-            warn=lambda node, reason: reporter.log(node, reason, "warning"),
-            journal=journal,
-            resumed=earlier.calls if earlier is not None else {},
-        )
-
-    def _earlier(self, resume: str | None) -> PastRun | None:
-        if resume is None:
-            return None
-        if not self._cache:
-            raise UsageError("a run can only be resumed with a cache", fix="open the session without cache=False")
-        return self.history.find(resume)
-
-    def _journal(
-        self, run_id: str, plan: LogicalPlan, folder: Path, header: Mapping[str, Any] | None
-    ) -> Journal | None:
-        if not self._cache:
-            return None
-        about = {
-            "name": plan.name,
-            "folder": str(plan.folder),
-            "targets": sorted(plan.targets),
-            "output_dir": str(folder),
-        }
-        return Journal(self.history.path_of(run_id), {"run": run_id, **about, **(header or {})})
+        return asked_of(plan, self._opener.result_cache(reporter, policy, None, None), outputs_of(plan).values())[0]
 
     def close(self) -> None:
         """Close the warm node instances, whatever the executor holds, and a store that the session opened."""
@@ -348,50 +344,11 @@ class Session:
     ) -> None:
         self.close()
 
-    def _contributed_observers(self) -> tuple[list[Observer], list[str]]:
-        observers: list[Observer] = []
-        warnings = []
-        for pack, entry in self.catalog.manager.entries("observers"):
-            try:
-                loaded = self.catalog.manager.load(entry.target, pack)
-                observers.append(loaded() if isinstance(loaded, type) else loaded)
-            except Exception as error:  # noqa: BLE001  a pack's observer is no reason for a run not to begin
-                said = error.what if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-                warnings.append(f"observer {entry.name} of {pack} can't be used: {said}")
-        return observers, warnings
-
 
 def _status(outcome: Outcome, control: RunControl) -> Literal["succeeded", "failed", "cancelled"]:
     if outcome.failures:
         return "failed"
     return "cancelled" if control.cancelled and outcome.not_run else "succeeded"
-
-
-def _asked(
-    plan: LogicalPlan, cache: ResultCache | None, wanted: Iterable[NodeOutput]
-) -> tuple[PhysicalPlan, Mapping[str, Mapping[str, Value]]]:
-    """Return the physical plan, and the values of what is known."""
-    if cache is None:
-        return physical_plan(plan, frozenset(), frozenset(), wanted), {}
-    from flowra.execute.planning import ask_cache
-
-    return ask_cache(plan, cache, wanted)
-
-
-def _is_same(earlier: PastRun, plan: LogicalPlan, header: Mapping[str, Any] | None) -> bool:
-    """Tell whether a run runs what an earlier one ran: the same graph, with the same inputs and folder."""
-    now = json.loads(json.dumps({**(header or {}), "folder": str(plan.folder)}, default=str))
-    return all(
-        now.get(part) is not None and now[part] == earlier.header.get(part) for part in ("graph", "inputs", "folder")
-    )
-
-
-def _finish(
-    reporter: EventReporter, journal: Journal | None, status: str, seconds: float, files: dict[str, Any]
-) -> None:
-    if journal is not None:
-        journal.finish(status, seconds, files)
-    reporter.finished(status, seconds, files)
 
 
 def _as_data(graph: Graph) -> dict[str, Any] | None:

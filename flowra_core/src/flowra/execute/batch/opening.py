@@ -1,0 +1,135 @@
+"""Plans a graph for a batch: finds out what varies, and checks the rest once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowra.dag.catalog import NodeCatalog
+from flowra.dag.graph import MISSING, Graph
+from flowra.dag.plan.interface import input_port
+from flowra.dag.plan.planner import local_classes, plan_graph
+from flowra.dag.plan.varying import Varied
+from flowra.exceptions import GraphInvalidError, UsageError
+from flowra.execute.batch.ports import ports_of
+from flowra.execute.batch.source import ItemSource
+from flowra.execute.batch.template import BatchTemplate
+
+__all__ = ["OpenedBatch", "open_batch"]
+
+
+@dataclass(frozen=True)
+class OpenedBatch:
+    """A planned batch.
+
+    Attributes:
+        template: The plan of all items.
+        names: What varies from item to item besides the sweep.
+    """
+
+    template: BatchTemplate
+    names: tuple[str, ...]
+
+
+def open_batch(
+    graph: Graph,
+    catalog: NodeCatalog,
+    source: ItemSource,
+    *,
+    inputs: Mapping[str, Any],
+    targets: Iterable[str],
+    fields: Iterable[str],
+) -> OpenedBatch | None:
+    """Plan a graph for items; None if there are none.
+
+    Args:
+        graph: The graph.
+        catalog: The node types at hand.
+        source: The items.
+        inputs: Values of the graph's inputs that are the same for all.
+        targets: The nodes that are asked for.
+        fields: What items may give besides what the first one gives.
+
+    Raises:
+        GraphInvalidError: The graph has mistakes, or none of the first items can be used.
+        UsageError: There is no such input, node or port.
+    """
+    targets = list(targets)
+    first: GraphInvalidError | None = None
+    for sample in source.samples():
+        names = tuple(dict.fromkeys([*sample, *fields]))
+        try:
+            return _opened(graph, catalog, source, sample, names, inputs, targets)
+        except GraphInvalidError as error:
+            first = first or error
+    problem = first or source.problem
+    if problem is not None:
+        raise problem
+    return None
+
+
+def _opened(
+    graph: Graph,
+    catalog: NodeCatalog,
+    source: ItemSource,
+    sample: Mapping[str, Any],
+    names: tuple[str, ...],
+    inputs: Mapping[str, Any],
+    targets: list[str],
+) -> OpenedBatch:
+    sweep = source.sweep
+    axis_of = dict.fromkeys(names, 0)
+    for number, axis in enumerate(sweep.axes, 1):
+        for name in axis[0]:
+            if name in axis_of:
+                raise UsageError(
+                    f"{name} is set twice", why="a sweep sets it, and the items or another part of the sweep do so too"
+                )
+            axis_of[name] = number
+    values = {**sample, **sweep.at([0] * len(sweep.axes))}
+    varied = Varied(
+        frozenset(name for name in axis_of if "." not in name),
+        frozenset((name.partition(".")[0], name.partition(".")[2]) for name in axis_of if "." in name),
+    )
+    graph = _with_ports(graph, catalog, values, axis_of)
+    given = dict(inputs)
+    given.update((name, values[name]) for name in varied.inputs if name in values)
+    for local in local_classes(graph):
+        catalog.add(local)
+    plan = plan_graph(graph, catalog, inputs=given, targets=targets, varied=varied)
+    declared = {name: input_port(graph.inputs[name]) for name in varied.inputs if name in graph.inputs}
+    template = BatchTemplate(plan, (0 if source.streams else 1, *map(len, sweep.axes)), axis_of, declared)
+    for number, axis in enumerate(sweep.axes, 1):
+        for place in range(len(axis)):
+            position = [0] * len(sweep.axes)
+            position[number - 1] = place
+            template.fill({**defaults_of(graph, inputs), **sample, **sweep.at(position)})
+    return OpenedBatch(template, names)
+
+
+def defaults_of(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an item has that does not give an input of the graph."""
+    defaults = {name: each.default for name, each in graph.inputs.items() if each.default is not MISSING}
+    return {**defaults, **inputs}
+
+
+def _with_ports(graph: Graph, catalog: NodeCatalog, values: Mapping[str, Any], names: Iterable[str]) -> Graph:
+    """Return a graph whose nodes have literals at the ports that vary; links there are replaced."""
+    ports = [name for name in names if "." in name]
+    if not ports:
+        return graph
+    graph = graph.copy()
+    for name in ports:
+        node_id, _, port = name.partition(".")
+        found = ports_of(graph, node_id, catalog, place=name)
+        if found is None:
+            continue  # the type is not known; planning says so, with all other mistakes
+        node = graph.nodes[node_id]
+        if port in found.inputs:
+            node.inputs[port] = values.get(name)
+        elif port in found.init:
+            node.init[port] = values.get(name)
+        else:
+            raise found.unknown(name)
+    return graph
