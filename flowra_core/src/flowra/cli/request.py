@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowra.dag.plan.logical import LogicalPlan
     from flowra.execute.session import Session
 
-__all__ = ["Request", "requested"]
+__all__ = ["Asked", "Request", "asked", "requested"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,35 @@ class Request:
     header: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A graph with what a command line gives it.
+
+    Attributes:
+        graph: The graph, its ports set.
+        given: Values of its inputs.
+        targets: Nodes to run, with all they need.
+        reading: Where it stands in its file; None for the graph of an earlier run.
+    """
+
+    graph: Graph
+    given: Mapping[str, Any]
+    targets: Sequence[str]
+    reading: Reading | None
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What the journal is to say of it."""
+        plain = {name: str(value) if isinstance(value, Path) else value for name, value in self.given.items()}
+        return {"graph": self.graph.to_json(), "inputs": plain}
+
+    def located(self, error: GraphInvalidError) -> GraphInvalidError:
+        """Return an error with the lines of the graph's file."""
+        from flowra.cli.graph_file import located_error
+
+        return located_error(error, self.reading) if self.reading is not None else error
+
+
 def requested(
     session: Session,
     path: Path | None,
@@ -38,7 +67,29 @@ def requested(
     settings: Sequence[str],
     targets: Sequence[str],
 ) -> Request:
-    """Return the plan that a command line asks for.
+    """Return the plan that a command line asks for; see `asked`.
+
+    Raises:
+        UsageError: There is neither a file nor a run, or something that is named is not there.
+        GraphInvalidError: The graph has mistakes; where it has a file, with its lines.
+    """
+    found = asked(session, path, resume, inputs, settings, targets)
+    try:
+        plan = session.plan(found.graph, inputs=found.given, targets=found.targets)
+    except GraphInvalidError as error:
+        raise found.located(error) from None
+    return Request(plan, found.header)
+
+
+def asked(
+    session: Session,
+    path: Path | None,
+    resume: str | None,
+    inputs: Sequence[str],
+    settings: Sequence[str],
+    targets: Sequence[str],
+) -> Asked:
+    """Return the graph that a command line asks for.
 
     Args:
         session: Where it will run.
@@ -50,9 +101,8 @@ def requested(
 
     Raises:
         UsageError: There is neither a file nor a run, or something that is named is not there.
-        GraphInvalidError: The graph has mistakes; where it has a file, with its lines.
     """
-    from flowra.cli.graph_file import located_error, read
+    from flowra.cli.graph_file import read
     from flowra.cli.pack_lock import tell_differences
     from flowra.cli.values import apply_settings, input_values
 
@@ -70,12 +120,7 @@ def requested(
         raise UsageError("no graph is named", fix="flowra run GRAPH, or flowra run --resume RUN")
     graph = apply_settings(graph, settings, session.catalog)
     given.update(input_values(graph, inputs))
-    try:
-        plan = session.plan(graph, inputs=given, targets=targets)
-    except GraphInvalidError as error:
-        raise (located_error(error, reading) if reading is not None else error) from None
-    plain = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-    return Request(plan, {"graph": graph.to_json(), "inputs": plain})
+    return Asked(graph, given, targets, reading)
 
 
 def _of_earlier_run(session: Session, resume: str) -> tuple[Graph, dict[str, Any], list[str]]:

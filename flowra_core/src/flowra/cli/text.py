@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from flowra.plugin.packs import PackProblem
 
-__all__ = ["WIDTH", "cut", "print_json", "print_problem", "print_table"]
+__all__ = ["WIDTH", "cut", "print_json", "print_problem", "print_table", "table_rows"]
 
 #: The most columns that a line takes.
 WIDTH = 100
@@ -27,13 +27,19 @@ def print_json(data: Any) -> None:
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under headings in aligned columns; where they don't fit, the widest columns are cut."""
+    for number, line in enumerate(table_rows(headings, rows)):
+        click.echo(click.style(line, bold=True) if number == 0 else line)
+
+
+def table_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, the headings first; where they don't fit, the widest columns are cut."""
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     while sum(widths) + len(_GAP) * (len(widths) - 1) > WIDTH:
         widths[widths.index(max(widths))] -= 1
-    for number, row in enumerate((headings, *rows)):
-        cells = (f"{cut(cell, width):<{width}}" for cell, width in zip(row, widths, strict=True))
-        line = _GAP.join(cells).rstrip()
-        click.echo(click.style(line, bold=True) if number == 0 else line)
+    return [
+        _GAP.join(f"{cut(cell, width):<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (headings, *rows)
+    ]
 
 
 def print_problem(problem: PackProblem) -> None:

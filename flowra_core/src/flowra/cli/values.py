@@ -8,18 +8,15 @@ from typing import Any
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import Graph
-from flowra.dag.graph.names import subgraph_name
 from flowra.dag.plan.interface import input_port
 from flowra.dag.port import Port
-from flowra.exceptions import PluginError, UsageError, printable
+from flowra.exceptions import UsageError, printable
+from flowra.execute.batch.ports import SHOWN, ports_of
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.scalar import JSON, Anything
 
 __all__ = ["apply_settings", "input_values", "parse_value"]
-
-#: The most characters of what was given that a message repeats before it says what is wrong with it.
-SHOWN = 80
 
 
 def parse_value(text: str, port: Port) -> Any:
@@ -87,41 +84,17 @@ def apply_settings(graph: Graph, settings: Iterable[str], catalog: NodeCatalog) 
             raise UsageError(
                 f"{printable(place, SHOWN)!r} names no port", where=f"--set {item}", fix="write --set NODE.PORT=VALUE"
             )
-        node = graph.nodes.get(node_id)
-        if node is None:
-            known = ", ".join(list(graph.nodes)[:8]) or "none"
-            raise UsageError(
-                f"the graph has no node {printable(node_id, SHOWN)!r}", where=f"--set {item}", fix=f"its nodes: {known}"
-            )
-        ports = _ports(graph, node_id, catalog)
+        ports = ports_of(graph, node_id, catalog, place=f"--set {item}")
         if ports is None:
             continue  # the type is not known; planning says so, with all other mistakes
-        inputs, init = ports
-        if port_name in inputs:
-            node.inputs[port_name] = parse_value(text, inputs[port_name])
-        elif port_name in init:
-            node.init[port_name] = parse_value(text, init[port_name])
+        node = graph.nodes[node_id]
+        if port_name in ports.inputs:
+            node.inputs[port_name] = parse_value(text, ports.inputs[port_name])
+        elif port_name in ports.init:
+            node.init[port_name] = parse_value(text, ports.init[port_name])
         else:
-            known = ", ".join([*inputs, *init]) or "none"
-            raise UsageError(
-                f"{node_id} ({node.type}) has no port {printable(port_name, SHOWN)!r}",
-                where=f"--set {item}",
-                fix=f"its ports: {known}",
-            )
+            raise ports.unknown(port_name, where=f"--set {item}")
     return graph
-
-
-def _ports(graph: Graph, node_id: str, catalog: NodeCatalog) -> tuple[dict[str, Port], dict[str, Port]] | None:
-    node = graph.nodes[node_id]
-    name = subgraph_name(node.type)
-    if name is not None:
-        inner = graph.subgraphs.get(name)
-        return ({each.name: input_port(each) for each in inner.inputs.values()}, {}) if inner is not None else None
-    try:
-        description = catalog.describe(node.type)
-    except PluginError:
-        return None
-    return {port.name: port for port in description.inputs}, {port.name: port for port in description.init}
 
 
 def _split(item: str, form: str) -> tuple[str, str]:

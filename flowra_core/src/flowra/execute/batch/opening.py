@@ -9,10 +9,11 @@ from typing import Any
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import MISSING, Graph
 from flowra.dag.plan.interface import input_port
+from flowra.dag.plan.logical import LogicalPlan, NodeOutput
 from flowra.dag.plan.planner import local_classes, plan_graph
 from flowra.dag.plan.varying import Varied
-from flowra.exceptions import GraphInvalidError, UsageError
-from flowra.execute.batch.ports import ports_of
+from flowra.exceptions import GraphInvalidError, UsageError, printable
+from flowra.execute.batch.ports import SHOWN, ports_of
 from flowra.execute.batch.source import ItemSource
 from flowra.execute.batch.template import BatchTemplate
 
@@ -40,6 +41,7 @@ def open_batch(
     inputs: Mapping[str, Any],
     targets: Iterable[str],
     fields: Iterable[str],
+    outputs: Iterable[str] = (),
 ) -> OpenedBatch | None:
     """Plan a graph for items; None if there are none.
 
@@ -50,17 +52,18 @@ def open_batch(
         inputs: Values of the graph's inputs that are the same for all.
         targets: The nodes that are asked for.
         fields: What items may give besides what the first one gives.
+        outputs: Outputs of nodes, as `node.port`, that are asked for besides the graph's own.
 
     Raises:
         GraphInvalidError: The graph has mistakes, or none of the first items can be used.
         UsageError: There is no such input, node or port.
     """
-    targets = list(targets)
+    targets, outputs = list(targets), list(outputs)
     first: GraphInvalidError | None = None
     for sample in source.samples():
         names = tuple(dict.fromkeys([*sample, *fields]))
         try:
-            return _opened(graph, catalog, source, sample, names, inputs, targets)
+            return _opened(graph, catalog, source, sample, names, inputs, targets, outputs)
         except GraphInvalidError as error:
             first = first or error
     problem = first or source.problem
@@ -77,6 +80,7 @@ def _opened(
     names: tuple[str, ...],
     inputs: Mapping[str, Any],
     targets: list[str],
+    outputs: list[str],
 ) -> OpenedBatch:
     sweep = source.sweep
     axis_of = dict.fromkeys(names, 0)
@@ -99,13 +103,29 @@ def _opened(
         catalog.add(local)
     plan = plan_graph(graph, catalog, inputs=given, targets=targets, varied=varied)
     declared = {name: input_port(graph.inputs[name]) for name in varied.inputs if name in graph.inputs}
-    template = BatchTemplate(plan, (0 if source.streams else 1, *map(len, sweep.axes)), axis_of, declared)
+    template = BatchTemplate(
+        plan, (0 if source.streams else 1, *map(len, sweep.axes)), axis_of, declared, _outputs(plan, outputs)
+    )
     for number, axis in enumerate(sweep.axes, 1):
         for place in range(len(axis)):
             position = [0] * len(sweep.axes)
             position[number - 1] = place
             template.fill({**defaults_of(graph, inputs), **sample, **sweep.at(position)})
     return OpenedBatch(template, names)
+
+
+def _outputs(plan: LogicalPlan, names: Iterable[str]) -> dict[str, NodeOutput]:
+    found: dict[str, NodeOutput] = {}
+    for name in names:
+        node_id, _, port = name.partition(".")
+        node = plan.nodes.get(plan.merged.get(node_id, node_id))
+        if node is None or node.description.output(port) is None:
+            known = ", ".join(
+                f"{each.id}.{out.name}" for each in plan.nodes.values() for out in each.description.outputs
+            )
+            raise UsageError(f"the graph has no output {printable(name, SHOWN)!r}", fix=f"outputs: {known}")
+        found[name] = NodeOutput(node.id, port)
+    return found
 
 
 def defaults_of(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,5 +151,5 @@ def _with_ports(graph: Graph, catalog: NodeCatalog, values: Mapping[str, Any], n
         elif port in found.init:
             node.init[port] = values.get(name)
         else:
-            raise found.unknown(name)
+            raise found.unknown(port, where=name)
     return graph

@@ -12,7 +12,7 @@ from flowra.dag.plan.interface import input_port
 from flowra.dag.port import Port
 from flowra.exceptions import PluginError, UsageError, printable
 
-__all__ = ["NodePorts", "ports_of"]
+__all__ = ["SHOWN", "NodePorts", "ports_of"]
 
 #: The most characters of what was given that a message repeats before it says what is wrong with it.
 SHOWN = 80
@@ -38,12 +38,11 @@ class NodePorts:
         """Return a port by name."""
         return self.inputs.get(name) or self.init.get(name)
 
-    def unknown(self, place: str) -> UsageError:
-        """Return the error for `node.port` where there is no such port."""
+    def unknown(self, port: str, *, where: str) -> UsageError:
+        """Return the error for a port that is not there."""
         known = ", ".join([*self.inputs, *self.init]) or "none"
-        port = place.partition(".")[2]
         return UsageError(
-            f"{self.node} ({self.type}) has no port {printable(port, SHOWN)!r}", where=place, fix=f"its ports: {known}"
+            f"{self.node} ({self.type}) has no port {printable(port, SHOWN)!r}", where=where, fix=f"its ports: {known}"
         )
 
 

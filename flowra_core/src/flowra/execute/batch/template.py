@@ -77,10 +77,12 @@ class BatchTemplate:
         lengths: How many values each axis has; 0 for the source of items, whose number need not be known.
         axis_of: The axis of each name that varies.
         declared: The inputs of the graph that vary, as ports.
+        besides: Outputs that are asked for besides the graph's own.
 
     Attributes:
         plan: The whole plan, with samples.
         wanted: Which outputs are asked for, by name.
+        exported: Those of them that are the graph's own.
         open: The nodes that depend on what varies, in topological order.
         lengths: How many values each axis has.
     """
@@ -91,6 +93,7 @@ class BatchTemplate:
         lengths: Sequence[int],
         axis_of: Mapping[str, int],
         declared: Mapping[str, Port],
+        besides: Mapping[str, NodeOutput] | None = None,
     ) -> None:
         self.lengths = tuple(lengths)
         self._declared = declared
@@ -103,7 +106,8 @@ class BatchTemplate:
                 found[node.id] = opened
         self.open = tuple(found.values())
         self.plan = dataclasses.replace(plan, nodes=nodes)
-        self.wanted = outputs_of(self.plan)
+        self.exported = outputs_of(self.plan)
+        self.wanted = {**self.exported, **(besides or {})}
         self._folder = plan.folder
 
     @cached_property

@@ -79,7 +79,7 @@ class Batch:
     ) -> None:
         """Begin to run; the session calls it."""
         self._window = Window(in_flight)
-        self._types = {name: template.plan.output_type(output) for name, output in template.wanted.items()}
+        self._types = {name: template.plan.output_type(output) for name, output in template.exported.items()}
         self._feed = BatchFeed(template, items, self._window, self._finish)
         self._opened = opened(self._feed)
         job = self._opened.job
@@ -182,7 +182,7 @@ class Batch:
         if self._export and ended.outputs:
             try:
                 files = export_outputs(
-                    {name: (value, self._types[name]) for name, value in ended.outputs.items()},
+                    {name: (value, self._types[name]) for name, value in ended.outputs.items() if name in self._types},
                     item_folder(self.output_dir, item.index),
                     values_file=False,
                 )

@@ -145,7 +145,7 @@ class RunOpener:
         control = options.control if options.control is not None else RunControl()
         contributed, warnings = self._contributed_observers()
         reporter = EventReporter(run_id, [*self._observers, *options.observers, *contributed], control)
-        wanted = outputs_of(plan)
+        wanted = outputs_of(plan) if feed is None else feed.template.wanted
         origin = "" if earlier is None else str(earlier.header.get("origin") or earlier.id)
         header = {**(options.header or {}), **({"origin": origin} if origin else {})}
         journal = self._journal(run_id, plan, folder, header)

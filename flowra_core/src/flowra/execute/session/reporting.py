@@ -18,7 +18,7 @@ from flowra.type.value.base import ValueType, short
 from flowra.type.value.media import AnyImageType, MediaType
 from flowra.type.value.scalar import Anything
 
-__all__ = ["EventReporter", "Observer"]
+__all__ = ["EventReporter", "Observer", "type_to_show"]
 
 #: Something that is told each event of a run, in order. One with a true attribute `items_only` is told of the run and
 #: of the items of a batch, and not of what happens to nodes; where all are such, that is not even described.
@@ -147,7 +147,7 @@ class EventReporter:
         """Report a value to look at, as a line and a small picture."""
         if not self.observed:
             return
-        value_type = _type_to_show(value)
+        value_type = type_to_show(value)
         png = None
         if isinstance(value_type, MediaType):
             try:
@@ -170,7 +170,7 @@ def _failure_of(observer: Observer, error: Exception) -> str:
     return f"observer {name} failed and is told nothing more: {type(error).__name__}: {error}"
 
 
-def _type_to_show(value: Any) -> ValueType:
+def type_to_show(value: Any) -> ValueType:
     """Return the value type by which a value is shown, judged by the value itself."""
     try:
         return value_type_of(type(value))

@@ -200,6 +200,7 @@ class Session:
         inputs: Mapping[str, Any] | None = None,
         targets: Iterable[str] = (),
         fields: Iterable[str] = (),
+        outputs: Iterable[str] = (),
         label: Callable[[Mapping[str, Any]], str] | None = None,
         ordered: bool = False,
         in_flight: int | None = None,
@@ -230,6 +231,7 @@ class Session:
             inputs: Values of the graph's inputs that are the same for all.
             targets: Ids of the nodes to run, with all they need; all nodes if there are none.
             fields: What items may give besides what the first one gives.
+            outputs: Outputs of nodes, as `node.port`, that results have besides the graph's own.
             label: What people know an item by; the one text or path that it gives if None.
             ordered: Whether results come in the order of the items rather than as they end.
             in_flight: How many items are under way at once, those whose results wait to be taken included; what suits
@@ -258,7 +260,9 @@ class Session:
             stop_after=stop_after,
             export=export if export is not None else output_dir is not None,
         )
-        planned = open_batch(graph, self.catalog, source, inputs=inputs or {}, targets=targets, fields=fields)
+        planned = open_batch(
+            graph, self.catalog, source, inputs=inputs or {}, targets=targets, fields=fields, outputs=outputs
+        )
         if planned is None:
             return batch
         template = planned.template

@@ -1,0 +1,226 @@
+"""The items of a batch as a command line names them: files that match a pattern, or the lines of a file."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from flowra.cli.batch.spec import STDIN, BatchSpec
+from flowra.cli.values import parse_value
+from flowra.exceptions import FlowraError, UsageError, printable
+
+if TYPE_CHECKING:
+    from flowra.dag.graph import Graph
+    from flowra.dag.port import Port
+
+__all__ = ["Items", "items_of"]
+
+PortOf = Callable[[str], "Port | None"]
+
+
+@dataclass
+class Items:
+    """The items of a batch.
+
+    Attributes:
+        given: What each gives; None where there is no source of items.
+        fields: What they may give.
+        label: What people know one by; None for the usual.
+    """
+
+    given: Any = None
+    fields: Collection[str] = ()
+    label: Callable[[Mapping[str, Any]], str] | None = None
+
+
+def items_of(spec: BatchSpec, graph: Graph, inputs: Collection[str], port_of: PortOf) -> Items:
+    """Return the items that a command line names.
+
+    Args:
+        spec: What it says.
+        graph: The graph.
+        inputs: Inputs of the graph that are given for all items.
+        port_of: Gives the port for `input` or `node.port`; None where there is none.
+
+    Raises:
+        UsageError: There are none, or it is not clear which input takes them.
+    """
+    if spec.patterns and spec.file:
+        raise UsageError("--batch and --batch-file both name items", fix="give one of them")
+    if spec.patterns:
+        name = spec.input or _only_input(graph, inputs)
+        if name not in graph.inputs and "." not in name:
+            raise UsageError(f"the graph has no input {name!r}", fix=f"its inputs: {', '.join(graph.inputs) or 'none'}")
+        return Items([{name: path} for path in _files(spec.patterns)], (name,))
+    if spec.input:
+        raise UsageError("--batch-input goes with --batch", fix="--batch 'photos/*.jpg' --batch-input NAME")
+    if not spec.file:
+        return Items()
+    if spec.file == STDIN:
+        return Items(_Lines(_stdin, "standard input", port_of, is_csv=None))
+    path = Path(spec.file)
+    lines = _Lines(lambda: _opened(path), str(path), port_of, is_csv=_is_csv(path))
+    return Items(lines, lines.fields())
+
+
+def _only_input(graph: Graph, given: Collection[str]) -> str:
+    """Return the input that takes the items: the only one that is not given, or the only one that has to be."""
+    left = [name for name in graph.inputs if name not in given]
+    required = [name for name in left if graph.inputs[name].required]
+    for names in (required, left):
+        if len(names) == 1:
+            return names[0]
+    raise UsageError(
+        "it is not clear which input of the graph takes the items",
+        why=f"it has {', '.join(left)}" if left else "it has none that is not given",
+        fix="--batch-input NAME" if left else "give the graph an input, or name a port: --batch-input NODE.PORT",
+    )
+
+
+def _files(patterns: Sequence[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        if os.path.isdir(pattern):  # noqa: PTH112  text, as the pattern is
+            inside = [os.path.join(pattern, name) for name in os.listdir(pattern) if not name.startswith(".")]  # noqa: PTH118, PTH208
+            matching = [path for path in inside if os.path.isfile(path)]  # noqa: PTH113
+        else:
+            matching = glob.glob(pattern, recursive=True)  # noqa: PTH207
+        if not matching:
+            raise UsageError(
+                f"no file matches {printable(pattern, 80)}",
+                where=f"--batch, in {Path.cwd()}",
+                fix="quote the pattern, so that the shell leaves it as it is: --batch 'photos/*.jpg'",
+            )
+        found.update(dict.fromkeys(sorted(matching)))
+    return list(found)
+
+
+def _is_csv(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv"):
+        return True
+    if suffix in (".jsonl", ".ndjson", ".json"):
+        return False
+    raise UsageError(
+        f"it is not clear how the items are written in {path}", fix="name the file .csv, .tsv or .jsonl, or give -"
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            yield stream
+    except OSError as error:
+        raise UsageError("the items can't be read", where=str(path), why=error.strerror or str(error)) from error
+
+
+@contextmanager
+def _stdin() -> Iterator[TextIO]:
+    yield sys.stdin
+
+
+class _Lines:
+    """The items in the lines of a file. A line that can't be read is an item that fails.
+
+    Args:
+        opened: Opens the file.
+        name: What it is called.
+        port_of: Gives the port for `input` or `node.port`.
+        is_csv: Whether the first line names columns; found out by the first line if None.
+    """
+
+    def __init__(self, opened: Callable[[], Any], name: str, port_of: PortOf, *, is_csv: bool | None) -> None:
+        self._opened = opened
+        self._name = name
+        self._port_of = port_of
+        self._is_csv = is_csv
+
+    def fields(self) -> list[str]:
+        """Return what the items may give; the file is read for it."""
+        with self._opened() as stream:
+            if self._is_csv:
+                return self._columns(next(csv.reader(stream, delimiter=self._delimiter), []))
+            names: dict[str, None] = {}
+            for line in stream:
+                given = _parsed(line)
+                if isinstance(given, dict):
+                    names.update(dict.fromkeys(given))
+            return list(names)
+
+    @property
+    def _delimiter(self) -> str:
+        return "\t" if self._name.lower().endswith(".tsv") else ","
+
+    def __iter__(self) -> Iterator[Mapping[str, Any] | FlowraError]:
+        with self._opened() as stream:
+            lines = iter(stream)
+            is_csv = self._is_csv
+            first: list[str] = []
+            if is_csv is None:
+                first = [line for line in [next(lines, "")] if line]
+                is_csv = not (first and first[0].lstrip().startswith("{"))
+            yield from self._of_csv(_chained(first, lines)) if is_csv else self._of_json(_chained(first, lines))
+
+    def _of_json(self, lines: Iterator[str]) -> Iterator[Mapping[str, Any] | FlowraError]:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            given = _parsed(line)
+            if isinstance(given, dict):
+                yield given
+            else:
+                yield self._unreadable(number, "it is no JSON object")
+
+    def _of_csv(self, lines: Iterator[str]) -> Iterator[Mapping[str, Any] | FlowraError]:
+        rows = csv.reader(lines, delimiter=self._delimiter)
+        columns = self._columns(next(rows, []))
+        ports = [self._port_of(column) for column in columns]
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield self._unreadable(rows.line_num, str(error))
+                continue
+            if not row:
+                continue
+            if len(row) != len(columns):
+                yield self._unreadable(rows.line_num, f"it has {len(row)} cells under {len(columns)} columns")
+                continue
+            # An empty cell says nothing: the graph's default holds.
+            yield {
+                column: text if port is None else parse_value(text, port)
+                for column, port, text in zip(columns, ports, row, strict=True)
+                if text
+            }
+
+    def _columns(self, row: list[str]) -> list[str]:
+        columns = [column.strip() for column in row]
+        if not any(columns):
+            raise UsageError("there are no items", where=self._name, why="its first line names no columns")
+        return columns
+
+    def _unreadable(self, line: int, why: str) -> UsageError:
+        return UsageError("the item can't be read", where=f"{self._name}, line {line}", why=why)
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _chained(first: list[str], rest: Iterator[str]) -> Iterator[str]:
+    yield from first
+    yield from rest
