@@ -53,6 +53,7 @@ def list_runs(limit: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the run as JSON.")
 def show(run: str, as_json: bool) -> None:
     """Describe the run RUN (an id, the beginning of one, or last): its nodes, failures and outputs."""
+    from flowra.cli.batch.past import items_as_json, show_batch
     from flowra.execute.given import replay_command
     from flowra.execute.session.timeline import timeline
 
@@ -62,11 +63,15 @@ def show(run: str, as_json: bool) -> None:
             {"node": call.node, "type": call.type, "how": call.how, "seconds": call.seconds}
             for call in past.calls.values()
         ]
-        print_json({**_summary(past), "calls": calls, "failures": dict(past.failures), "outputs": dict(past.outputs)})
+        about = {"calls": calls, "failures": dict(past.failures), "outputs": dict(past.outputs)}
+        print_json({**_summary(past), **about, **({"items": items_as_json(past)} if past.is_batch else {})})
         return
     click.echo(
         f"{past.id}: {past.status}, began {when(past.began)}" + (f", took {_lasted(past)}" if past.seconds else "")
     )
+    if past.is_batch:
+        show_batch(past)
+        return
     spans = timeline(past)
     total = max([past.seconds, *(span.ended for span in spans)])
     workers = any(span.worker for span in spans)
@@ -154,6 +159,9 @@ def _history() -> RunHistory:
 
 
 def _counts(run: PastRun) -> str:
+    if run.is_batch:
+        bad = sum(item.get("status") == "failed" for item in run.items.values())
+        return f"{len(run.items):,} items" + (f", {bad:,} failed" if bad else "")
     failed = f", {len(run.failures)} failed" if run.failures else ""
     return f"{len(run.calls)}{failed}"
 

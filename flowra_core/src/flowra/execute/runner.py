@@ -248,8 +248,7 @@ class CallRunner:
         held: KeyLock | None,
         listener: Listener | None,
     ) -> Result:
-        began = time.perf_counter()
-        call.state.ran = True
+        call.state.ran_at = began = time.perf_counter()
         site = self._sites.of(call.node)
         args = prepared(call.node, site.node_class.InputArgs, self._data(call))
         context = self._context(call)

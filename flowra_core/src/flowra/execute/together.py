@@ -114,7 +114,7 @@ class TogetherRunner(CallRunner):
             context.close()
         seconds = (time.perf_counter() - began) / len(able)
         for each, result in zip(able, found, strict=True):
-            each.call.state.ran = True
+            each.call.state.ran_at = began
             results.append((each.call, _Outcome(self._kept, each, site, result, seconds)))
         return [each for each in ready if each not in able]
 

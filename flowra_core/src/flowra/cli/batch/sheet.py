@@ -70,18 +70,21 @@ class ContactSheet:
     def write(self, batch: Batch, name: str, notes: list[str]) -> None:
         """Write the page; raises RunError if that can't be done."""
         totals = batch.totals
-        count = f"{totals.done:,} items" if totals.done != 1 else "1 item"
-        said = [count, f"{totals.failed:,} failed" if totals.failed else "", f"{totals.cached:,} cached"]
+        said = [
+            f"{totals.succeeded:,} of {totals.total or totals.done:,} items succeeded",
+            f"{totals.failed:,} failed" if totals.failed else "",
+            f"{totals.cached:,} cached" if totals.cached else "",
+        ]
         about = ", ".join(part for part in said if part)
         body = [
-            f"<h1>{text(name or 'batch')}: {text(batch.status)}</h1>",
+            f"<h1>{text(name)}</h1>",
             f'<p class="soft">{about} in {duration(totals.seconds)} · run <code>{text(batch.id)}</code></p>',
             *(f"<p><strong>{text(note)}</strong></p>" for note in notes),
             *_section("Failed", self._failed),
             *_section("Succeeded" if self._failed else "", self._items),
             f'<p class="soft">… and {self._hidden:,} more items</p>' if self._hidden else "",
         ]
-        title = f"{name or 'batch'}: {totals.done:,} items"
+        title = f"{name}: {totals.done:,} items"
         try:
             self.path.write_text(page(title, "".join(body), _STYLE), encoding="utf-8")
         except OSError as error:

@@ -22,6 +22,7 @@ __all__ = ["Summary"]
 
 #: Items in the table that is printed.
 _SHOWN = 20
+_ERROR = "error"
 
 
 class Summary:
@@ -82,6 +83,7 @@ class Summary:
         if not rows:
             return []
         names = list(dict.fromkeys(name for row in rows for name in row))
+        names.sort(key=_ERROR.__eq__)  # that last
         lines = table_rows(names, [[row.get(name, "") for name in names] for row in rows])
         hidden = done - len(rows)
         return [*lines, f"… and {hidden:,} more"] if hidden > 0 else lines
@@ -108,7 +110,7 @@ def _row(result: ItemResult) -> dict[str, str]:
         where = result.files.get(name, {})
         row[name] = Path(where["file"]).name if "file" in where else _short(value)
     if result.error is not None:
-        row["error"] = printable((result.error.why or result.error.what).partition("\n")[0], 80)
+        row[_ERROR] = printable((result.error.why or result.error.what).partition("\n")[0], 80)
     return row
 
 

@@ -48,7 +48,7 @@ class ItemResult:
         outputs: The graph's outputs by name, as `Run.outputs` has them; those that could not be had are missing.
         files: Where each output lies for people, as `Run.files` has it; empty where nothing was to be written.
         error: Why it failed.
-        seconds: How long it took from its first node to its last.
+        seconds: How long it took, from when the first of its nodes began to run; 0 if none had to.
         cached: Whether nothing had to run for it.
         setting: Its place in the sweep: a number for each axis.
     """
@@ -66,8 +66,11 @@ class ItemResult:
 
     @property
     def name(self) -> str:
-        """Its label, or its number."""
-        return self.label or str(self.index)
+        """What people know it by: its label, or its number, and the setting that it was run with."""
+        settings = [
+            f"{name}={value}" for name, value in self.given.items() if self.setting and str(value) != self.label
+        ]
+        return ", ".join([self.label or str(self.index), *settings])
 
     def raise_for_status(self) -> ItemResult:
         """Return the result if the item succeeded.

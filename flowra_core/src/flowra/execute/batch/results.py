@@ -1,7 +1,7 @@
 """The results of a batch as a table: a row for each item, in CSV, JSON lines or Parquet.
 
-Rows are written as they come. CSV and Parquet need to know the columns first, and items may give different ones; so
-their rows wait in a temporary file beside the table, and memory stays as it is however many there are.
+Items end in any order and may give different columns. So rows wait in a temporary file beside the table, and memory
+stays as it is however many there are.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import csv
 import json
 import os
 import tempfile
+from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -94,8 +95,11 @@ class ResultsTable:
             raise UsageError(
                 "the table of results can't be written", where=str(path), why=error.strerror or str(error)
             ) from error
-        self._rows = os.fdopen(descriptor, "w", encoding="utf-8")
+        self._rows = os.fdopen(descriptor, "wb")
         self._temporary = Path(name)
+        # Where the row of each item begins: they come as items end, and stand in the order of the items.
+        self._places = array("q")
+        self._items = array("q")
 
     @staticmethod
     def check(path: Path) -> None:
@@ -109,7 +113,9 @@ class ResultsTable:
         """Write a row."""
         row = row_of(result)
         self._columns.update(dict.fromkeys(row))
-        self._rows.write(json.dumps(row) + "\n")
+        self._items.append(result.index)
+        self._places.append(self._rows.tell())
+        self._rows.write(json.dumps(row).encode() + b"\n")
 
     def __enter__(self) -> ResultsTable:
         return self
@@ -129,8 +135,8 @@ class ResultsTable:
 
     def _write(self) -> None:
         if self._kind == "jsonl":
-            self._temporary.chmod(0o666 & ~_umask())
-            self._temporary.replace(self.path)
+            with self.path.open("w", encoding="utf-8") as stream:
+                stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in self._read())
         elif self._kind == "csv":
             with self.path.open("w", encoding="utf-8", newline="") as stream:
                 writer = csv.DictWriter(stream, self._ordered())
@@ -144,9 +150,10 @@ class ResultsTable:
         return [*(name for name in self._columns if name != "error"), *(["error"] if "error" in self._columns else [])]
 
     def _read(self) -> Iterator[dict[str, Any]]:
-        with self._temporary.open(encoding="utf-8") as stream:
-            for line in stream:
-                yield json.loads(line)
+        with self._temporary.open("rb") as stream:
+            for place in sorted(range(len(self._items)), key=self._items.__getitem__):
+                stream.seek(self._places[place])
+                yield json.loads(stream.readline())
 
     def _write_parquet(self) -> None:
         import pyarrow as pa
@@ -196,9 +203,3 @@ def _fitting(value: Any, arrow_type: Any, pyarrow: Any) -> Any:
     if value is None or not pyarrow.types.is_string(arrow_type):
         return value
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

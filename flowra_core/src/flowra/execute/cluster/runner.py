@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from queue import SimpleQueue
@@ -163,7 +164,8 @@ class ClusterRunner(CallRunner):
                 for port in call.node.description.outputs
             }
             self._mark_origins(call, outputs)
-        call.state.ran = call.state.ran or note is None or note[2] == "ran"
+        if note is None or note[2] == "ran":
+            call.state.ran_at = time.perf_counter() - seconds
         self._note(call, note, seconds, worker)
         self._say(call, said)
         return outputs

@@ -105,10 +105,11 @@ class BatchRun:
         outputs, error = self._plain(found)
         if failure is not None:
             error = failure.error
-        seconds = time.perf_counter() - replaced.began
+        began = min((state.ran_at for state in replaced.own if state.ran_at), default=0.0)
+        seconds = time.perf_counter() - began if began else 0.0
         cancelled = failure is CANCELLED
         status = "cancelled" if cancelled else "succeeded" if error is None and failure is None else "failed"
-        cached = not any(state.ran for state in replaced.states)
+        cached = not any(state.ran_at for state in replaced.states)
         self._feed.end(feeding.Ended(replaced.item, status, outputs, error, seconds, cached))  # type: ignore[arg-type]
         with self._lock:
             end.ended = True

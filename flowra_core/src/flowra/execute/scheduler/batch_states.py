@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -73,7 +72,7 @@ class BatchStates:
         for source in end.eager:
             source.takers += 1
         states = tuple(scope[each.node.id] for each in self._template.open)
-        end.replaced = ItemEnd(item, states, time.perf_counter())
+        end.replaced = ItemEnd(item, states, own)
         return end, done
 
     def skip(self, item: BatchItem) -> list[NodeState]:

@@ -11,7 +11,19 @@ from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode, output
 from flowra.execute.batch.item import BatchItem
 from flowra.execute.values import Value
 
-__all__ = ["Call", "ItemEnd", "Items", "NodeState", "Replaced", "Scope", "item_of", "node_name", "roots", "scope_of"]
+__all__ = [
+    "ITEM_MARK",
+    "Call",
+    "ItemEnd",
+    "Items",
+    "NodeState",
+    "Replaced",
+    "Scope",
+    "item_of",
+    "node_name",
+    "roots",
+    "scope_of",
+]
 
 #: What the names of the nodes that run for an item of a batch begin with: `@12/detect`.
 ITEM_MARK = "@"
@@ -42,12 +54,12 @@ class NodeState:
         items: The calls that it makes, where it maps over a list.
         replaced: For the end of an expansion or of an item of a batch, what it stands for.
         literals: What literals of the node are for one item of a batch; None where they are as the node has them.
-        ran: Whether a call of it really ran, in a batch.
+        ran_at: When a call of it began to run last, by `time.perf_counter`; 0 if none really ran.
     """
 
     __slots__ = (
         "active", "consumers", "depth", "eager", "ended", "items", "keep", "lazy", "literals", "name", "node",
-        "outputs", "ran", "replaced", "scope", "takers", "waiting",
+        "outputs", "ran_at", "replaced", "scope", "takers", "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str, node: PlannedNode | None, scope: Scope, depth: int) -> None:
@@ -67,7 +79,7 @@ class NodeState:
         self.items: Items | None = None
         self.replaced: Replaced | ItemEnd | None = None
         self.literals: Mapping[str, Any] | None = None
-        self.ran = False
+        self.ran_at = 0.0
 
 
 @dataclass(slots=True)
@@ -107,12 +119,12 @@ class ItemEnd:
     Attributes:
         item: The item.
         states: The states of the nodes that run for it.
-        began: When it was begun, by `time.perf_counter`.
+        own: Those of them that no other item had before.
     """
 
     item: BatchItem
     states: Sequence[NodeState]
-    began: float
+    own: Sequence[NodeState]
 
 
 @dataclass(slots=True, eq=False)

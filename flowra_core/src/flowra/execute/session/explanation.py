@@ -10,6 +10,7 @@ from typing import Any
 
 from flowra.dag.key import differences
 from flowra.exceptions import RunError, UsageError
+from flowra.execute.scheduler.state import ITEM_MARK, item_of, node_name
 from flowra.execute.session.history import JournalEntry, PastRun, RunHistory
 from flowra.storage.store import Store
 
@@ -88,6 +89,13 @@ def _without_result(past: PastRun, node: str) -> Explanation:
     if node in past.failures:
         error = past.failures[node]
         return Explanation(past.id, node, f"failed: {error.get('why') or error.get('what')}")
+    if past.is_batch and (shared := [name for name in past.calls if node_name(name) == node_name(node)]):
+        verdict = (
+            "ran for items: ask for one of them, as in "
+            if item_of(node) is None
+            else "did not run for this item by itself: it is shared by items that give it the same, as in "
+        )
+        return Explanation(past.id, node, verdict + ", ".join(shared[:3]))
     items = [name for name in past.calls if name.startswith(f"{node}[")]
     if items:
         verdict = f"maps over a list: ask for one of its {len(items)} items, as in {items[0]}"
@@ -111,9 +119,25 @@ def _earlier(history: RunHistory, past: PastRun, node: str) -> tuple[PastRun, Jo
             candidate = history.read(run_id)
         except RunError:
             continue
-        if candidate.name == past.name and (entry := candidate.calls.get(node)) is not None and entry.key is not None:
+        if candidate.name != past.name:
+            continue
+        entry = candidate.calls.get(_name_in(candidate, past, node))
+        if entry is not None and entry.key is not None:
             return candidate, entry
     return None
+
+
+def _name_in(candidate: PastRun, past: PastRun, node: str) -> str:
+    """Return what a call is called in another run: an item of a batch may have another number there."""
+    number = item_of(node)
+    item = past.items.get(number) if number is not None else None
+    if item is None:
+        return node
+    for alike in ("given", "label"):
+        for other, each in candidate.items.items():
+            if item.get(alike) and each.get(alike) == item.get(alike):
+                return f"{ITEM_MARK}{other}/{node_name(node)}"
+    return "" if candidate.items else node
 
 
 def _preimage(entry: JournalEntry, store: Store | None) -> Mapping[str, Any] | None:

@@ -58,6 +58,8 @@ class PastRun:
         status: How it ended; `unfinished` if it never did: it still runs, or its process was killed.
         seconds: How long it took.
         outputs: Its outputs as they were exported.
+        items: For a batch, how its items ended, by number: `label`, `status`, `seconds`, `cached`, `given`, `outputs`,
+            `error`.
     """
 
     id: str
@@ -71,6 +73,12 @@ class PastRun:
     status: str = "unfinished"
     seconds: float = 0.0
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    items: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it ran a graph for many items."""
+        return "batch" in self.header
 
     @property
     def name(self) -> str:
@@ -142,6 +150,7 @@ class RunHistory:
         given: dict[str, Mapping[str, Any]] = {}
         failed_at: dict[str, float] = {}
         end: dict[str, Any] = {}
+        items: dict[int, Mapping[str, Any]] = {}
         for line in lines:
             kind = line.get("line")
             if kind in ("call", "recorded"):
@@ -152,6 +161,8 @@ class RunHistory:
                 failures[line["node"]] = line.get("error", {})
                 given[line["node"]] = line.get("given", {})
                 failed_at[line["node"]] = _number(line.get("at"))
+            elif kind == "item" and isinstance(line.get("item"), int):
+                items[line["item"]] = line
             elif kind == "end":
                 end = line
         return PastRun(
@@ -166,6 +177,7 @@ class RunHistory:
             status=str(end.get("status", "unfinished")),
             seconds=float(end.get("seconds", 0.0)),
             outputs=end.get("outputs", {}),
+            items=items,
         )
 
     def remove(self, run_id: str) -> None:
