@@ -23,7 +23,8 @@ from fixtures.pack_tree import EXAMPLE, make_tree
 from fixtures.small_disk import mounted_disk
 from fixtures.wheelhouse import Place, make_wheelhouse
 
-from flowra.pack.nodebin.signature import new_key, signer
+from flowra.config.signing_keys import new_key
+from flowra.pack.nodebin.signature import signer
 
 UV = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 

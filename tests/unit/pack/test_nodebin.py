@@ -9,10 +9,11 @@ import jsonschema
 import pytest
 from fixtures.nodebin_factory import raw_entries, raw_zip, tiny_files, with_record
 
+from flowra.config.signing_keys import key_id, new_key
 from flowra.exceptions import PluginError, UsageError
 from flowra.pack.nodebin.reader import read_nodebin
 from flowra.pack.nodebin.schema import SCHEMAS, document_schema
-from flowra.pack.nodebin.signature import check_signatures, key_id, new_key, signer
+from flowra.pack.nodebin.signature import check_signatures, signer
 from flowra.pack.nodebin.writer import write_nodebin
 
 

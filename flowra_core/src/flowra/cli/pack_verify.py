@@ -65,7 +65,7 @@ def key(file: Path, as_json: bool) -> None:
 
     The public key is printed: give it to those who are to trust your archives.
     """
-    from flowra.pack.nodebin.signature import new_key
+    from flowra.config.signing_keys import new_key
 
     public = new_key(file)
     if as_json:
