@@ -16,6 +16,8 @@ _DEFAULTS = {
     "trusted_keys": "[]",
     "clusters": "{}",
     "sync_packs": "false",
+    "result_key": "none",
+    "result_signers": "[]",
 }
 _FOLDERS = {"data_dir": "the user's data folder"}
 

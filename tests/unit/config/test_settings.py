@@ -165,7 +165,7 @@ def test_trusted_keys_are_a_list_that_a_project_cannot_give(user, project):
     assert load(project).trusted_keys == ("ed25519:a",)
     assert load(project, FLOWRA_TRUSTED_KEYS="b, c").trusted_keys == ("b", "c")
     (project / "flowra.toml").write_text('trusted_keys = ["ed25519:evil"]\n')
-    with pytest.raises(ConfigError, match="a project can't say whose signatures are trusted"):
+    with pytest.raises(ConfigError, match="a project can't say who signs, and whose signatures are trusted"):
         load(project)
 
 

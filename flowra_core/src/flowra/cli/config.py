@@ -200,6 +200,8 @@ def _keep_secret(name: str, value: str | None) -> None:
 
 def _shown(value: Any) -> str:
     """Return a value for people; what an address says of a password is left out."""
+    if value is None:
+        return ""
     if isinstance(value, tuple):
         return ",".join(value)
     if isinstance(value, bool):

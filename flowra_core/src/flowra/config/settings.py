@@ -8,7 +8,7 @@ The layers, each replacing single values of those before it:
    `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
 4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`,
    `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`,
-   `FLOWRA_DATA_DIR`, `FLOWRA_SYNC_PACKS`.
+   `FLOWRA_DATA_DIR`, `FLOWRA_SYNC_PACKS`, `FLOWRA_RESULT_KEY`, `FLOWRA_RESULT_SIGNERS`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
 """
@@ -51,13 +51,18 @@ ENVIRONMENT = {
     "clusters": "FLOWRA_CLUSTERS",
     "data_dir": "FLOWRA_DATA_DIR",
     "sync_packs": "FLOWRA_SYNC_PACKS",
+    "result_key": "FLOWRA_RESULT_KEY",
+    "result_signers": "FLOWRA_RESULT_SIGNERS",
 }
 
 #: Settings that are lists, with what a value has to be.
 LIST_SETTINGS = {
     "packs_disabled": 'a list of names, as in ["my_pack"]',
     "trusted_keys": 'a list of keys, as in ["ed25519:…"]',
+    "result_signers": 'a list of keys, as in ["ed25519:…"]',
 }
+#: Settings that a project's file can't have: whoever clones it has not chosen them.
+_OF_THE_USER = frozenset({"trusted_keys", "result_key", "result_signers"})
 _PROJECT_FILES = ("flowra.toml", "pyproject.toml")
 
 
@@ -82,6 +87,10 @@ class Settings:
         data_dir: The folder for what is installed and kept: packs' own environments, in `environments`.
         sync_packs: Whether runs on a cluster give its workers the packs that they lack, or have otherwise. A project's
             file can't allow it.
+        result_key: The file of the private key that results are signed with in a store that is shared; without it the
+            secret `result_key` counts, if there is one.
+        result_signers: Public keys, as `ed25519:…`, whose signatures of results in a shared store you trust;
+            others' results are not used then. In the environment, separated by commas.
     """
 
     packs_disabled: tuple[str, ...] = ()
@@ -93,6 +102,8 @@ class Settings:
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data_dir: Path = field(default_factory=user_data_dir)
     sync_packs: bool = False
+    result_key: Path | None = None
+    result_signers: tuple[str, ...] = ()
 
     @property
     def environments(self) -> Path:
@@ -181,15 +192,15 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
         near = get_close_matches(name, known, n=1)
         fix = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
         raise ConfigError(f"unknown setting {printable(name, 80)}", where=str(path), fix=fix)
+    if name in _OF_THE_USER and path.name in _PROJECT_FILES:
+        raise ConfigError(
+            "a project can't say who signs, and whose signatures are trusted",
+            where=str(path),
+            fix=f"write {name} into your own settings file, or into {ENVIRONMENT[name]}",
+        )
     if name in LIST_SETTINGS:
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise _wrong(name, value, path, LIST_SETTINGS[name])
-        if name == "trusted_keys" and path.name in _PROJECT_FILES:
-            raise ConfigError(
-                "a project can't say whose signatures are trusted",
-                where=str(path),
-                fix="write trusted_keys into your own settings file, or into FLOWRA_TRUSTED_KEYS",
-            )
         return tuple(value)
     if name == "resources":
         if not isinstance(value, dict) or not all(_is_amount(each) for each in value.values()):

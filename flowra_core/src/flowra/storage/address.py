@@ -1,10 +1,10 @@
-"""From an address to a store: a folder, `file:///…`, or a scheme that a pack serves."""
+"""From an address to a store: a folder, `file:///…`, `shared:///…`, or a scheme that a pack serves."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from flowra.exceptions import StoreError
@@ -20,8 +20,10 @@ def open_store(address: str | Path | None = None, *, durability: Durability = "o
     """Open a store, making it if it is not there.
 
     Args:
-        address: A folder, as a path or as `file:///…`; or an address with a scheme that an installed pack serves
-            (`s3://…`). None for the folder `store` in the user's cache folder.
+        address: A folder, as a path or as `file:///…`; a folder on a disk that machines share, as `shared:///…`; or an
+            address with a scheme that an installed pack serves (`s3://…`). None for the folder `store` in the user's
+            cache folder. `shared:` and services that keep objects take the options of
+            `flowra.storage.remote.options`.
         durability: What a loss of power may take (a crash of the process takes nothing, in any mode). `off`: what the
             system had not written yet; damaged values are found on reading and computed again. `batched`: what came
             after the last `flush()`. `on`: nothing that was put or published; about 3 ms for each value.
@@ -41,6 +43,8 @@ def open_store(address: str | Path | None = None, *, durability: Durability = "o
         return _open_folder(Path(address).expanduser(), durability)
     if scheme[1] == "file":
         return _open_folder(_file_path(address), durability)
+    if scheme[1] == "shared":
+        return _open_shared(address)
     return _open_with_pack(scheme[1], address, durability)
 
 
@@ -59,6 +63,14 @@ def _file_path(address: str) -> Path:
     return Path(unquote(parts.path))
 
 
+def _open_shared(address: str) -> Store:
+    from flowra.storage.remote.opening import open_remote, open_shared_folder
+    from flowra.storage.remote.options import split_address
+
+    bare, options = split_address(address)
+    return open_remote(open_shared_folder(bare), options)
+
+
 def _open_with_pack(scheme: str, address: str, durability: Durability) -> Store:
     from flowra.plugin.manager import default_manager
 
@@ -66,19 +78,34 @@ def _open_with_pack(scheme: str, address: str, durability: Durability) -> Store:
     backends = manager.entries("storage_backends")
     for pack, entry in backends:
         if entry.scheme == scheme:
-            store = manager.load(entry.target, pack)(address, durability=durability)
-            if not isinstance(store, Store):
-                raise StoreError(
-                    f"{entry.target} is no store",
-                    where=f"pack {pack.id}",
-                    why=f"expected a subclass of flowra.storage.store.Store, got {type(store).__name__}",
-                    fix="correct the pack's flowra_storage_backends hook",
-                )
-            return store
-    known = ", ".join(sorted({"file", *(entry.scheme for _, entry in backends)}))
+            return _opened_by(manager.load(entry.target, pack), entry.target, pack.id, address, durability)
+    known = ", ".join(sorted({"file", "shared", *(entry.scheme for _, entry in backends)}))
     raise StoreError(
         f"no store for addresses that begin with {scheme}://",
         where=address,
         why=f"the schemes there are: {known}",
         fix=f"install the pack that serves {scheme}://, or use a folder",
+    )
+
+
+def _opened_by(backend: Any, target: str, pack: str, address: str, durability: Durability) -> Store:
+    """Return the store that a pack's backend gives: one of its own, or one over the objects that it keeps."""
+    from flowra.storage.remote.objects import ObjectStore
+    from flowra.storage.remote.opening import open_remote
+    from flowra.storage.remote.options import split_address
+
+    # A store of the pack's own reads its address itself.
+    is_store = isinstance(backend, type) and issubclass(backend, Store)
+    bare, options = (address, None) if is_store else split_address(address)
+    opened = backend(bare, durability=durability)
+    if isinstance(opened, ObjectStore):
+        return open_remote(opened, options)
+    if isinstance(opened, Store):
+        return opened
+    raise StoreError(
+        f"{target} is no store",
+        where=f"pack {pack}",
+        why="expected a flowra.storage.store.Store or a flowra.storage.remote.objects.ObjectStore, got "
+        f"{type(opened).__name__}",
+        fix="correct the pack's flowra_storage_backends hook",
     )

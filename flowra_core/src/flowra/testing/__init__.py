@@ -10,17 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowra.testing.executor_suite import ExecutorSuite
+    from flowra.testing.object_store_suite import ObjectStoreSuite
     from flowra.testing.pack_suite import PackSuite
     from flowra.testing.pictures import assert_images_close
     from flowra.testing.running import NodeOutputs
     from flowra.testing.store_suite import StoreSuite
     from flowra.testing.value_type_suite import ValueTypeSuite
 
-__all__ = ["ExecutorSuite", "NodeOutputs", "PackSuite", "StoreSuite", "ValueTypeSuite", "assert_images_close"]
+__all__ = [
+    "ExecutorSuite",
+    "NodeOutputs",
+    "ObjectStoreSuite",
+    "PackSuite",
+    "StoreSuite",
+    "ValueTypeSuite",
+    "assert_images_close",
+]
 
 _HOMES = {
     "ExecutorSuite": "flowra.testing.executor_suite",
     "NodeOutputs": "flowra.testing.running",
+    "ObjectStoreSuite": "flowra.testing.object_store_suite",
     "PackSuite": "flowra.testing.pack_suite",
     "StoreSuite": "flowra.testing.store_suite",
     "ValueTypeSuite": "flowra.testing.value_type_suite",

@@ -39,15 +39,14 @@ class FileDigests:
     """Digests of files from outside. Any thread may call it.
 
     Args:
-        folder: The store's folder.
+        folder: The store's folder; None to remember for as long as this object lives.
         clock: The time of the system that stamps the files, in nanoseconds.
     """
 
-    def __init__(self, folder: StoreFolder, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, folder: StoreFolder | None, *, clock: Callable[[], int] = time.time_ns) -> None:
         self._folder = folder
-        self._path = folder.files
         self._clock = clock
-        self._known: dict[bytes, bytes] | None = None
+        self._known: dict[bytes, bytes] | None = None if folder is not None else {}
 
     def digest(self, path: Path) -> bytes:
         """Return the digest of a file's contents, as `digest_of("file", contents)` gives it.
@@ -78,9 +77,11 @@ class FileDigests:
             return
         looks = _looks(path, status)
         self._remembered()[looks] = content
+        if self._folder is None:
+            return
         row = looks + content + _check(looks, content)
         with suppress(OSError):  # it is then hashed again by the next process
-            descriptor = self._folder.create(self._path, os.O_WRONLY | os.O_APPEND)
+            descriptor = self._folder.create(self._folder.files, os.O_WRONLY | os.O_APPEND)
             try:
                 os.write(descriptor, row)
             finally:
@@ -88,18 +89,19 @@ class FileDigests:
 
     def _remembered(self) -> dict[bytes, bytes]:
         if self._known is None:
-            self._known = dict(self._rows())
+            assert self._folder is not None
+            self._known = dict(self._rows(self._folder.files))
         return self._known
 
-    def _rows(self) -> Iterator[tuple[bytes, bytes]]:
+    def _rows(self, path: Path) -> Iterator[tuple[bytes, bytes]]:
         try:
-            content = self._path.read_bytes()
+            content = path.read_bytes()
         except OSError:
             return
         if len(content) % _ROW_SIZE or len(content) > _MOST_ROWS * _ROW_SIZE:
             # Cut off by a full disk, so that all that follows would be askew; or too long.
             with suppress(OSError):
-                self._path.unlink()
+                path.unlink()
             return
         for at in range(0, len(content), _ROW_SIZE):
             looks = content[at : at + DIGEST_SIZE]

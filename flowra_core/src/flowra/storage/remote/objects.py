@@ -20,7 +20,11 @@ from typing import NamedTuple
 
 from flowra.storage.codec.encoded import Buffer
 
-__all__ = ["ObjectInfo", "ObjectStore"]
+__all__ = ["SMALL_OBJECT", "ObjectInfo", "ObjectStore"]
+
+#: Bytes of an object that is still small: of more than these `get_many` gives none, so that whoever can write to a
+#: bucket can't fill the memory of those who read records from it.
+SMALL_OBJECT = 32 << 20
 
 
 class ObjectInfo(NamedTuple):
@@ -55,6 +59,7 @@ class ObjectStore(ABC):
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes | None:
         """Return an object's bytes, or `length` of them from `start`; None if there is no such object.
 
+        What lies beyond its end is left out: a range that goes on behind it is shorter, one that begins there is empty.
         The transfer is checked as far as the service allows: its length always, its checksum where there is one.
         """
 
@@ -95,9 +100,16 @@ class ObjectStore(ABC):
         """Remove objects; one that is not there is no error."""
 
     def get_many(self, names: Sequence[str], pool: Executor) -> Mapping[str, bytes]:
-        """Return those of some small objects that there are, asked for side by side on a pool's threads."""
-        found = zip(names, pool.map(self.get, names), strict=True)
-        return {name: content for name, content in found if content is not None}
+        """Return those of some small objects that there are, asked for side by side on a pool's threads.
+
+        One of more than `SMALL_OBJECT` bytes is left out, and is not read to its end.
+        """
+
+        def read(name: str) -> bytes | None:
+            return self.get(name, length=SMALL_OBJECT + 1)
+
+        found = zip(names, pool.map(read, names), strict=True)
+        return {name: content for name, content in found if content is not None and len(content) <= SMALL_OBJECT}
 
     @abstractmethod
     def close(self) -> None:

@@ -1,0 +1,111 @@
+"""A record as an object: its bytes, a checksum, and a signature where there is one.
+
+The checksum covers the key and the record, so that a record that was copied to another key's name is none. The
+signature (ed25519) covers the same. The contents are checked before anything is made of them: whoever can write to a
+bucket can write anything there.
+"""
+
+from __future__ import annotations
+
+import math
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowra.storage.record import Record
+from flowra.storage.record_bytes import decode_record, encode_record
+from flowra.storage.refs import DIGEST_SIZE, INLINE_LIMIT, BlobRef, EndedRef, InlineRef, Ref, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Sealed", "Signature", "open_envelope", "seal", "signed_bytes"]
+
+_TITLE = b"flowra-record/1\n"
+_SIGNED_TITLE = b"flowra signed record/1\n"
+_PUBLIC_SIZE, _SIGNATURE_SIZE = 32, 64
+_HEAD = len(_TITLE) + DIGEST_SIZE + 1
+#: Lists in lists: more than types can say, and few enough that nothing which walks them runs out of stack.
+_DEEPEST = 50
+
+
+class Signature(NamedTuple):
+    """Who vouches for a record.
+
+    Attributes:
+        public: The public key, 32 bytes.
+        signature: The signature, 64 bytes.
+    """
+
+    public: bytes
+    signature: bytes
+
+
+class Sealed(NamedTuple):
+    """What is in an envelope.
+
+    Attributes:
+        record: The record.
+        content: Its bytes.
+        signature: The signature, not verified yet; None for a record that is not signed.
+    """
+
+    record: Record
+    content: bytes
+    signature: Signature | None
+
+
+def seal(record: Record, sign: Callable[[bytes], Signature] | None = None) -> bytes:
+    """Return a record's object."""
+    content = encode_record(record)
+    signature = b"" if sign is None else b"".join(sign(signed_bytes(record.key, content)))
+    check = sha256(record.key + content).digest()
+    return b"".join((_TITLE, check, bytes((bool(signature),)), signature, content))
+
+
+def signed_bytes(key: bytes, content: bytes) -> bytes:
+    """Return what a signature covers."""
+    return _SIGNED_TITLE + key + content
+
+
+def open_envelope(key: bytes, data: bytes) -> Sealed:
+    """Return what is in a record's object.
+
+    Raises:
+        ValueError: It is no record for this key, or one that was made up.
+    """
+    if not data.startswith(_TITLE) or len(data) < _HEAD or data[_HEAD - 1] > 1:
+        raise ValueError("these bytes are no record's")
+    start, signature = _HEAD, None
+    if data[_HEAD - 1]:
+        middle = start + _PUBLIC_SIZE
+        start = middle + _SIGNATURE_SIZE
+        signature = Signature(data[_HEAD:middle], data[middle:start])
+    content = data[start:]
+    if sha256(key + content).digest() != data[len(_TITLE) : _HEAD - 1]:
+        raise ValueError("the checksum does not fit")
+    record = decode_record(key, content)
+    _check(record)
+    return Sealed(record, content, signature)
+
+
+def _check(record: Record) -> None:
+    """Raise ValueError for what `encode_record` would never have been given."""
+    if not (math.isfinite(record.created) and math.isfinite(record.seconds)):
+        raise ValueError("a time is no number")
+    for ref in record.outputs.values():
+        _check_ref(ref, _DEEPEST)
+
+
+def _check_ref(ref: Ref, depth: int) -> None:
+    if isinstance(ref, InlineRef):
+        # Keys are made of digests: a value under another's digest would be a false hit further down.
+        if len(ref.data) > INLINE_LIMIT or ref.digest != digest_of(ref.codec, ref.data):
+            raise ValueError("a value is not what its digest says")
+    elif isinstance(ref, BlobRef):
+        if len(ref.digest) != DIGEST_SIZE or ref.size <= INLINE_LIMIT:
+            raise ValueError("a value's size or digest is off")
+    elif not isinstance(ref, EndedRef):
+        if not depth:
+            raise ValueError("lists lie too deep in each other")
+        for item in ref.items:
+            _check_ref(item, depth - 1)

@@ -1,0 +1,1 @@
+"""The tests of `ObjectStoreSuite`, by what they look at."""
