@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,8 @@ class ResultCache:
     _static: dict[PlannedNode, StaticPart | Unkeyable] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
     _resumed_by_key: dict[bytes, JournalEntry] | None = None
+    # Digests of values that are whole and can't be read: records that name them count no more.
+    _unreadable: set[bytes] = field(default_factory=set)
     # By id, each with the port itself so that its id is not given to another.
     _item_ports: dict[int, tuple[Port, Port]] = field(default_factory=dict)
 
@@ -156,6 +158,8 @@ class ResultCache:
             record = Record(key.digest, call.node.type, refs, seconds, key.preimage_json(), time.time())
             try:
                 winner = self.store.publish(record, replace=self._refreshes(call))
+                if self._unreadable and winner is not record and self._names_unreadable(winner.outputs.values()):
+                    winner = self.store.publish(record, replace=True)
             except StoreError as error:
                 # The values are there: the journal still says which, for --resume.
                 self._give_up(error)
@@ -247,13 +251,22 @@ class ResultCache:
         """Return a value's data, read from the store if it is not in memory.
 
         Raises:
-            ValueGoneError: The store has lost it, or it was damaged.
+            ValueGoneError: The store has lost it, or it was damaged, or is nothing that its type can be read from.
         """
         # Read once: another thread may leave the value to the store at any moment.
         data = value.data
         if data is ABSENT:
             assert value.ref is not None
-            data = value.data = decode(value.ref.codec, self._read(value.ref), value.type)
+            stored = self._read(value.ref)
+            try:
+                data = value.data = decode(value.ref.codec, stored, value.type)
+            except MemoryError:
+                raise
+            except Exception as error:  # whatever a pack's handler says of bytes that others may have written
+                self._unreadable.add(value.ref.digest)
+                raise ValueGoneError(
+                    "a stored value can't be read", where=self.store.location, why=f"{type(error).__name__}: {error}"
+                ) from error
         return data
 
     def _read(self, ref: InlineRef | BlobRef) -> memoryview:
@@ -298,11 +311,20 @@ class ResultCache:
             found = self._item_ports[id(port)] = (port, Port(port.name, item_type, component_for(item_type)))
         return found[1]
 
+    def _names_unreadable(self, refs: Iterable[Ref]) -> bool:
+        return any(
+            self._names_unreadable(ref.items) if isinstance(ref, ListRef) else ref.digest in self._unreadable
+            for ref in refs
+        )
+
     def _is_there(self, value: Value) -> bool:
         if isinstance(value, Many):
             return all(map(self._is_there, value.items))
         if isinstance(value, Held) and isinstance(value.type, (File, Folder)):
-            path = self.load(value)
+            try:
+                path = self.load(value)
+            except ValueGoneError:
+                return False
             return not hasattr(path, "exists") or bool(path.exists())
         return not isinstance(value, Held) or isinstance(value.ref, InlineRef) or self.store.has(value.ref)  # type: ignore[arg-type]
 

@@ -146,5 +146,8 @@ def _preimage(entry: JournalEntry, store: Store | None) -> Mapping[str, Any] | N
     record = store.lookup(entry.key) if store is not None and entry.key is not None else None
     if record is None:
         return None
-    preimage: dict[str, Any] = json.loads(record.preimage)
-    return preimage
+    try:
+        preimage = json.loads(record.preimage)
+    except (ValueError, RecursionError):
+        return None  # whoever can write to a shared store can write anything there
+    return preimage if isinstance(preimage, dict) else None
