@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowra.cli.cache import size_in_words
 from flowra.cli.text import print_json, print_table
+from flowra.storage.reports import size_in_words
 
 if TYPE_CHECKING:
     from rich.status import Status

@@ -11,6 +11,7 @@ import click
 
 from flowra.cli.text import print_json
 from flowra.exceptions import UsageError
+from flowra.storage.reports import size_in_words
 
 if TYPE_CHECKING:
     from flowra.storage.reports import Collected
@@ -107,16 +108,6 @@ def parse_size(text: str) -> int:
     if match is None or match[2].lower() not in _UNITS:
         raise UsageError(f"{text!r} is no size", fix="write it as in 20GB or 512MiB")
     return int(float(match[1]) * _UNITS[match[2].lower()])
-
-
-def size_in_words(size: int) -> str:
-    """Return a size as people read it: `532 B`, `8.4 MB`."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 @contextmanager

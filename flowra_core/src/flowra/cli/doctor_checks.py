@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from flowra.cli.cache import size_in_words
 from flowra.exceptions import FlowraError
+from flowra.storage.reports import size_in_words
 
 __all__ = ["CHECKS", "Check", "check_all", "to_json"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowra.exceptions import UsageError
+from flowra.exceptions import StoreError, UsageError
 
 if TYPE_CHECKING:
     from flowra.cli.request import Request
@@ -81,6 +81,7 @@ class _RunCommand(click.Command):
 @click.option("--results", metavar="FILE", callback=_file, help="The table of a batch: .csv, .jsonl or .parquet.")
 @click.option("--contact-sheet", metavar="FILE", callback=_file, help="Show a batch as one HTML page.")
 @click.option("--stop-after", metavar="N", type=click.IntRange(min=1), help="Begin no more items after N failures.")
+@click.option("--require-remote", is_flag=True, help="Fail unless every result is in the remote store in the end.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Show whole tracebacks, and what nodes log for debugging.")
@@ -105,6 +106,7 @@ def command(
     results: Path | None,
     contact_sheet: Path | None,
     stop_after: int | None,
+    require_remote: bool,
     dry_run: bool,
     as_json: bool,
     verbose: bool,
@@ -134,7 +136,7 @@ def command(
             found = asked(session, graph_path, resume, inputs, settings, targets)
             policy = _policy(found.graph.nodes, no_cache, refresh)
             options = BatchOptions(
-                results, contact_sheet, stop_after, output_dir, resume, policy, dry_run, as_json, verbose
+                results, contact_sheet, stop_after, output_dir, resume, policy, dry_run, as_json, verbose, require_remote
             )
             return run_batch(session, found, spec, options, _interruptible)
         with view_for(as_json=as_json, verbose=verbose) as view:
@@ -148,6 +150,7 @@ def command(
                 refresh,
                 dry_run=dry_run,
                 as_json=as_json,
+                require_remote=require_remote,
             )
 
 
@@ -162,6 +165,7 @@ def _run_once(
     *,
     dry_run: bool,
     as_json: bool,
+    require_remote: bool,
 ) -> int:
     from flowra.cli.plan import show_plan
     from flowra.execute.control import RunControl
@@ -170,7 +174,12 @@ def _run_once(
     if dry_run:
         show_plan(session, request.plan, policy, as_json=as_json)
         return 0
+    if require_remote:
+        from flowra.execute.session.settling import check_remote
+
+        check_remote(session.store)
     control = RunControl()
+    not_there: StoreError | None = None
     with _interruptible(control), view:
         run = session.run_plan(
             request.plan,
@@ -181,7 +190,13 @@ def _run_once(
             resume=resume,
             header=request.header,
         )
+        try:
+            session.settle(run, require=require_remote, observers=[view.observe], control=control)
+        except StoreError as error:
+            not_there = error
     view.conclude(run)
+    if not_there is not None and run.status == "succeeded":
+        raise not_there
     if run.status == "cancelled":
         return 130
     return 4 if run.failures else 0

@@ -53,6 +53,8 @@ class Node:
     effects: ClassVar[bool] = False
     #: Whether a stored result may stand in for running it; None means: if it is deterministic and has no effects.
     cacheable: ClassVar[bool | None] = None
+    #: Whether its results go to a remote store that machines share; None lets the store decide, by size and time.
+    remote: ClassVar[bool | None] = None
     #: When it is tried again after a failure; never unless it says so.
     retries: ClassVar[Retry | None] = None
     #: Seconds that one call may take.
@@ -182,6 +184,7 @@ class Node:
             code_version=cls.code_version,
             libraries=tuple(cls.libraries),
             batch_size=cls.batch_size,
+            remote=cls.remote,
             fingerprinted=any("fingerprint" in vars(base) for base in cls.__mro__[: cls.__mro__.index(Node)]),
         )
 
@@ -279,6 +282,8 @@ def _trait_mistakes(cls: type[Node], name: str) -> list[Problem]:
     found += _batch_mistakes(cls, name)
     if cls.cacheable and cls.effects:
         found.append(Problem(f"{name}.cacheable", "a node with effects can't be cached: its effect would be left out"))
+    if cls.remote not in (None, True, False):
+        found.append(Problem(f"{name}.remote", f"is True, False or None, not {cls.remote!r}"))
     found += [
         Problem(f"{name}.{role}", f"is True or False, not {getattr(cls, role)!r}")
         for role in ("deterministic", "effects", "thread_safe")

@@ -57,6 +57,7 @@ def stand_in(description: NodeDescription, home: Home) -> type[Node]:
         "deterministic": traits.deterministic,
         "effects": traits.effects,
         "cacheable": traits.cacheable,
+        "remote": traits.remote,
         "retries": traits.retries,
         "timeout": traits.timeout,
         "isolation": "process",

@@ -84,6 +84,7 @@ class NodeTraits:
         libraries: Distributions whose versions are part of its cache keys.
         fingerprinted: Whether it has a `fingerprint` of its own.
         batch_size: How many sets of inputs it takes at once, at most.
+        remote: Whether its results go to a remote store: always, never, or None where the store decides.
     """
 
     cacheable: bool = True
@@ -99,6 +100,7 @@ class NodeTraits:
     libraries: tuple[str, ...] = ()
     fingerprinted: bool = False
     batch_size: int = 1
+    remote: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what differs from the usual, as plain data."""

@@ -114,7 +114,7 @@ class ResultCache:
         """Return the outputs recorded for a key, not read yet; None where there are none that can be used."""
         if self._refreshes(call):
             return None
-        record = self._looked_up([key.digest]).get(key.digest)
+        record = self._looked_up([key.digest], self._store_of(call)).get(key.digest)
         return None if record is None else self._usable(record.outputs, call, key, "cached")
 
     def resume(self, key: ActionKey | None, call: Call) -> dict[str, Value] | Ended | None:
@@ -142,9 +142,9 @@ class ResultCache:
             self._resumed_by_key = {entry.key: entry for entry in self.resumed.values() if entry.key is not None}
         return self._resumed_by_key.get(key.digest)
 
-    def hold(self, key: ActionKey, cancelled: Callable[[], bool]) -> KeyLock | None:
-        """Wait for the right to compute a key, against other threads and processes; None if it was given up on."""
-        held = self.store.lock(key.digest, give_up=cancelled)
+    def hold(self, key: ActionKey, call: Call, cancelled: Callable[[], bool]) -> KeyLock | None:
+        """Wait for the right to compute a key, against all who share the store; None if it was given up on."""
+        held = self._store_of(call).lock(key.digest, give_up=cancelled)
         return held if held.acquire() else None
 
     def remember(self, key: ActionKey | None, call: Call, outputs: Mapping[str, Value] | Ended, seconds: float) -> None:
@@ -157,9 +157,11 @@ class ResultCache:
         if key is not None and shared:
             record = Record(key.digest, call.node.type, refs, seconds, key.preimage_json(), time.time())
             try:
-                winner = self.store.publish(record, replace=self._refreshes(call))
+                winner = self._store_of(call).publish(record, replace=self._refreshes(call))
                 if self._unreadable and winner is not record and self._names_unreadable(winner.outputs.values()):
-                    winner = self.store.publish(record, replace=True)
+                    winner = self._store_of(call).publish(record, replace=True)
+                if call.node.description.traits.remote:
+                    self.store.offer(winner)
             except StoreError as error:
                 # The values are there: the journal still says which, for --resume.
                 self._give_up(error)
@@ -328,15 +330,20 @@ class ResultCache:
             return not hasattr(path, "exists") or bool(path.exists())
         return not isinstance(value, Held) or isinstance(value.ref, InlineRef) or self.store.has(value.ref)  # type: ignore[arg-type]
 
+    def _store_of(self, call: Call) -> Store:
+        """Return where a call's result is looked up and kept: on this machine alone, if its node says so."""
+        return self.store.here() if call.node.description.traits.remote is False else self.store
+
     def _refreshes(self, call: Call) -> bool:
         return node_name(call.state.name) in self.policy.refresh
 
-    def _looked_up(self, keys: list[bytes]) -> dict[bytes, Record]:
+    def _looked_up(self, keys: list[bytes], store: Store | None = None) -> dict[bytes, Record]:
+        store = store if store is not None else self.store
         try:
             if len(keys) == 1:
-                record = self.store.lookup(keys[0])
+                record = store.lookup(keys[0])
                 return {} if record is None else {keys[0]: record}
-            return self.store.lookup_many(keys)
+            return store.lookup_many(keys)
         except StoreError as error:
             self._give_up(error)
             return {}

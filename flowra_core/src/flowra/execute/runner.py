@@ -114,7 +114,7 @@ class CallRunner:
             return found
         if key is None or not cache.shares(call):
             return self._run(call, key, finish_later)
-        held = cache.hold(key, self._cancelled)
+        held = cache.hold(key, call, self._cancelled)
         if held is None:
             raise NodeCancelledError(f"node {call.name} was cancelled while it waited for another run that runs it")
         later = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Collected", "StoreStats", "Verified"]
+__all__ = ["Collected", "StoreStats", "Verified", "size_in_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +88,13 @@ class Verified:
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return {**asdict(self), "sound": self.sound}
+
+
+def size_in_words(size: int) -> str:
+    """Return a size as people read it: `532 B`, `8.4 MB`."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 
 from flowra.storage.codec.encoded import Encoded
+from flowra.storage.listener import StoreListener
 from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef, InlineRef, Ref
 from flowra.storage.reports import Collected, StoreStats, Verified
@@ -151,6 +153,34 @@ class Store(ABC):
         Raises:
             StoreError: The file can't be read, or it changes while it is read.
         """
+
+    # ---- what stores do that keep some here and some elsewhere; nothing for those in one place
+
+    @property
+    def home(self) -> str:
+        """Where what is put is kept first: sessions with the same home see at once what each of them puts."""
+        return self.location
+
+    def here(self) -> Store:
+        """Return the store of results that stay on this machine."""
+        return self
+
+    def offer(self, record: Record) -> None:  # noqa: B027
+        """Have a result that was published where other machines find it, in a while."""
+
+    def share(self, ref: Ref) -> None:  # noqa: B027
+        """Have a value where other machines find it, now.
+
+        Raises:
+            StoreError: It can't be.
+        """
+
+    def write_through(self) -> None:  # noqa: B027
+        """From now on have every value and result where other machines find it before whoever gives it goes on."""
+
+    def heard_by(self, listener: StoreListener) -> AbstractContextManager[None]:
+        """Have somebody told, for a while, what people should know of the store."""
+        return nullcontext()
 
     # ---- the store itself
 

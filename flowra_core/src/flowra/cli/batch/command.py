@@ -42,6 +42,7 @@ class BatchOptions:
         dry_run: Only show what would run.
         as_json: Print events.
         verbose: Tell more.
+        require_remote: Fail unless every result is in the remote store in the end.
     """
 
     results: Path | None
@@ -53,6 +54,7 @@ class BatchOptions:
     dry_run: bool
     as_json: bool
     verbose: bool
+    require_remote: bool
 
 
 def earlier_spec(session: Session, spec: BatchSpec, resume: str | None) -> BatchSpec:
@@ -98,6 +100,10 @@ def run_batch(
         return _show_plan(session, asked, items, sweep, outputs, as_json=options.as_json)
     if options.results is not None:
         ResultsTable.check(options.results)
+    if options.require_remote:
+        from flowra.execute.session.settling import check_remote
+
+        check_remote(session.store)
     control = RunControl()
     with ExitStack() as stack:
         view = stack.enter_context(
@@ -136,6 +142,8 @@ def run_batch(
                     rows.add(result)
                 summary.add(result)
                 view.add(result, batch.totals)
+        if batch.id:
+            session.settle(batch, require=options.require_remote, observers=[view], control=control)
         summary.conclude(view.say, table, resumable=spec.file != STDIN)
     if batch.status == "cancelled":
         return 130

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from flowra.cli.cache import size_in_words
 from flowra.cli.debug.report import NodeReport, RunReport
 from flowra.cli.debug.values import ValueReport
 from flowra.cli.page import page, picture, text
@@ -14,6 +13,7 @@ from flowra.cli.run_view.view import duration
 from flowra.dag.graph.draw import draw_svg
 from flowra.dag.graph.draw.svg import Mark
 from flowra.exceptions import GraphError
+from flowra.storage.reports import size_in_words
 
 __all__ = ["page_of"]
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from flowra.cli.cache import size_in_words
 from flowra.cli.debug.changes import Change
 from flowra.cli.debug.report import NodeReport, RunReport
 from flowra.cli.debug.values import ValueReport
 from flowra.cli.run_view.view import duration
 from flowra.cli.terminal_graphics import Graphics, encoded_picture
 from flowra.exceptions import printable
+from flowra.storage.reports import size_in_words
 
 __all__ = ["show_report"]
 

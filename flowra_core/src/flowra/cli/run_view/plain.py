@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowra.cli.run_view.view import RunView, counted, duration, items_in_words, reason_in_short
+from flowra.cli.run_view.view import RunView, counted, duration, items_in_words, reason_in_short, uploading_in_words
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class PlainView(RunView):
         super().__init__(verbose=verbose)
         self._done = 0
         self._nodes: set[str] = set()
+        self._uploading = False
 
     def observe(self, event: Event) -> None:
         """Print an event, if it is one that people want in a log."""
@@ -44,6 +45,10 @@ class PlainView(RunView):
             self.say(f"{event.node} not run: {event.reason}")
         elif isinstance(event, events.Preview):
             self.say(f"{event.node}: {event.title + ': ' if event.title else ''}{event.summary}")
+        elif isinstance(event, events.Uploading):
+            if not event.results or not self._uploading:
+                self.say(uploading_in_words(event))
+            self._uploading = event.results > 0
         elif isinstance(event, events.Log) and (event.level != "debug" or self.verbose):
             level = "" if event.level == "info" else f"{event.level}: "
             self.say(f"{event.node + ': ' if event.node else ''}{level}{event.text}")

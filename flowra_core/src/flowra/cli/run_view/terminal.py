@@ -6,7 +6,14 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from flowra.cli.run_view.view import RunView, duration, items_in_words, reason_in_short, total_in_words
+from flowra.cli.run_view.view import (
+    RunView,
+    duration,
+    items_in_words,
+    reason_in_short,
+    total_in_words,
+    uploading_in_words,
+)
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
@@ -41,6 +48,7 @@ class TerminalView(RunView):
         self._worker_of: dict[str, str] = {}
         self._workers: set[str] = set()
         self._failed = 0
+        self._uploading = ""
         self._spinners: dict[str, Spinner] = {}
         self._began = 0.0
         self._console = Console(highlight=False)
@@ -87,6 +95,9 @@ class TerminalView(RunView):
             self._end(event.node, "red", "✗", reason_in_short(event))
         elif isinstance(event, events.NodeSkipped):
             self._end(event.node, "yellow", "–", event.reason)
+        elif isinstance(event, events.Uploading):
+            self._live.start()
+            self._uploading = uploading_in_words(event)
         elif isinstance(event, events.Preview):
             self._show(event)
         elif isinstance(event, events.Log) and (event.level != "debug" or self.verbose):
@@ -188,6 +199,8 @@ class TerminalView(RunView):
         if self._waiting:
             names = ", ".join(list(self._waiting)[:6]) + (", …" if len(self._waiting) > 6 else "")
             rows.append(Text(f"  waiting: {names}", style="dim", no_wrap=True, overflow="ellipsis"))
+        if self._uploading:
+            rows.append(Text(f"  {self._uploading}", style="dim"))
         return Group(*rows)
 
     def _worker_rows(self) -> Iterator[tuple[str, Text]]:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from flowra.cli.errors import show_error
 from flowra.exceptions import printable
+from flowra.storage.reports import size_in_words
 
 if TYPE_CHECKING:
     from flowra.execute.session import Run
-    from flowra.execute.session.events import Event, Mapped, NodeFailed, Retried
+    from flowra.execute.session.events import Event, Mapped, NodeFailed, Retried, Uploading
 
 __all__ = [
     "RunView",
@@ -25,6 +26,7 @@ __all__ = [
     "outputs_in_words",
     "reason_in_short",
     "total_in_words",
+    "uploading_in_words",
 ]
 
 #: The most failures that are shown whole; the others are named.
@@ -84,6 +86,14 @@ def items_in_words(event: Mapped) -> str:
     """Return what came of the items of a list."""
     items = "1 item" if event.items == 1 else f"{event.items:,} items"
     return f"{items}, {event.failures:,} failed" if event.failures else items
+
+
+def uploading_in_words(event: Uploading) -> str:
+    """Return what is still to be uploaded."""
+    if not event.results:
+        return "uploaded"
+    results = "1 result" if event.results == 1 else f"{event.results:,} results"
+    return f"uploading {results}" + (f", {size_in_words(event.bytes)} …" if event.bytes else " …")
 
 
 def counted(nodes: int) -> str:

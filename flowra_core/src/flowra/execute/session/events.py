@@ -27,6 +27,7 @@ __all__ = [
     "Queued",
     "Retried",
     "Started",
+    "Uploading",
 ]
 
 
@@ -202,6 +203,16 @@ class ItemEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Uploading(Event):
+    """Results of the run are still to be uploaded: so many, of so many bytes. Comes after `finished`."""
+
+    name: ClassVar[str] = "uploading"
+
+    results: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished(Event):
     """The run ended as succeeded, failed or cancelled; `outputs` says what each output is or where it lies."""
 
@@ -216,6 +227,6 @@ EVENTS: dict[str, type[Event]] = {
     cls.name: cls
     for cls in (
         Planned, Queued, Started, Progress, Preview, Log, NodeSucceeded, Cached, Retried, Mapped,
-        NodeFailed, NodeSkipped, ItemEnded, Finished,
+        NodeFailed, NodeSkipped, ItemEnded, Finished, Uploading,
     )
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,11 @@ class OpenRun:
     def running(self) -> Iterator[None]:
         """Surround the run's execution; what is raised in it ends the run."""
         try:
-            with interruptible(self.job.control), capturing() if self.reporter.observed else nullcontext():
+            with (
+                interruptible(self.job.control),
+                capturing() if self.reporter.observed else nullcontext(),
+                _heard(self.job.cache, self.reporter),
+            ):
                 yield
         except (KeyboardInterrupt, Exception) as error:
             self._finish("cancelled" if isinstance(error, KeyboardInterrupt) else "failed", {})
@@ -143,8 +147,7 @@ class RunOpener:
         earlier = self._earlier(options.resume)
         began = time.perf_counter()
         control = options.control if options.control is not None else RunControl()
-        contributed, warnings = self._contributed_observers()
-        reporter = EventReporter(run_id, [*self._observers, *options.observers, *contributed], control)
+        reporter, warnings = self.reporter(run_id, options.observers, control)
         wanted = outputs_of(plan) if feed is None else feed.template.wanted
         origin = "" if earlier is None else str(earlier.header.get("origin") or earlier.id)
         header = {**(options.header or {}), **({"origin": origin} if origin else {})}
@@ -155,7 +158,8 @@ class RunOpener:
         cache = self.result_cache(reporter, options.policy, journal, earlier)
         if cache is not None and earlier is not None:
             cache.goes_on = _is_same(earlier, plan, options.header)
-        physical, known = asked_of(plan, cache, wanted.values(), asked)
+        with _heard(cache, reporter):
+            physical, known = asked_of(plan, cache, wanted.values(), asked)
         job = Job(
             run_id=run_id,
             plan=physical,
@@ -171,6 +175,13 @@ class RunOpener:
             batch=feed,
         )
         return OpenRun(job, reporter, journal, began, warnings)
+
+    def reporter(
+        self, run_id: str, observers: Sequence[Observer], control: RunControl
+    ) -> tuple[EventReporter, list[str]]:
+        """Return what tells everyone the events of a run, and which packs' observers can't be told."""
+        contributed, warnings = self._contributed_observers()
+        return EventReporter(run_id, [*self._observers, *observers, *contributed], control), warnings
 
     def result_cache(
         self, reporter: EventReporter, policy: CachePolicy | None, journal: Journal | None, earlier: PastRun | None
@@ -224,6 +235,11 @@ class RunOpener:
                 said = error.what if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
                 warnings.append(f"observer {entry.name} of {pack} can't be used: {said}")
         return observers, warnings
+
+
+def _heard(cache: ResultCache | None, reporter: EventReporter) -> AbstractContextManager[None]:
+    """Have what a store says while a run uses it become the run's events."""
+    return cache.store.heard_by(reporter) if cache is not None else nullcontext()
 
 
 def asked_of(

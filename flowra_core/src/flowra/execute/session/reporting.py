@@ -135,6 +135,10 @@ class EventReporter:
         """Report that the run ended."""
         self.emit(events.Finished, status, seconds, outputs)
 
+    def uploading(self, results: int, size: int) -> None:
+        """Report how much is still to be uploaded."""
+        self.emit(events.Uploading, results, size)
+
     def progress(self, node: str, done: float, total: float | None, text: str) -> None:
         """Report how far a node is."""
         self.emit(events.Progress, node, done, total, text)

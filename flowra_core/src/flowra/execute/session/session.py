@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
@@ -332,6 +333,33 @@ class Session:
         """Ask the cache what of a plan has to run; nothing runs, and no value is read."""
         reporter = EventReporter("", [], RunControl())
         return asked_of(plan, self._opener.result_cache(reporter, policy, None, None), outputs_of(plan).values())[0]
+
+    @_with_own_packs
+    def settle(
+        self,
+        run: Run | Batch,
+        *,
+        require: bool = False,
+        observers: Sequence[Observer] = (),
+        control: RunControl | None = None,
+    ) -> None:
+        """Wait for what is on its way to a remote store: a few seconds, and the next session goes on with the rest.
+
+        Args:
+            run: The run after which this is done.
+            require: Wait until every result of the run is there, except where a node states that they stay here.
+            observers: Who is told how much is left.
+            control: With it another thread can end the wait.
+
+        Raises:
+            StoreError: What is required can't be had.
+        """
+        from flowra.execute.session.settling import settle
+
+        control = control if control is not None else RunControl()
+        reporter = self._opener.reporter(run.id, observers, control)[0]
+        with self._store.heard_by(reporter) if self._store is not None else nullcontext():
+            settle(self._store, run.id, self.history, self.catalog, control, require=require)
 
     def close(self) -> None:
         """Close the warm node instances, whatever the executor holds, and a store that the session opened."""
