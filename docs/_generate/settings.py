@@ -12,6 +12,7 @@ __all__ = ["settings"]
 _DEFAULTS = {
     "packs_disabled": "[]",
     "output_dir": '"flowra-output"',
+    "uploads": '"auto"',
     "resources": "{}",
     "trusted_keys": "[]",
     "clusters": "{}",

@@ -7,7 +7,7 @@ The layers, each replacing single values of those before it:
 3. the project's file: the first folder, from the current one upwards, that has a `flowra.toml`, or a
    `pyproject.toml` with a table `[tool.flowra]`; where it has both, `flowra.toml` counts;
 4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`,
-   `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`,
+   `FLOWRA_UPLOADS`, `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`,
    `FLOWRA_DATA_DIR`, `FLOWRA_SYNC_PACKS`, `FLOWRA_RESULT_KEY`, `FLOWRA_RESULT_SIGNERS`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
@@ -46,6 +46,7 @@ ENVIRONMENT = {
     "output_dir": "FLOWRA_OUTPUT_DIR",
     "cache_dir": "FLOWRA_CACHE_DIR",
     "store": "FLOWRA_STORE",
+    "uploads": "FLOWRA_UPLOADS",
     "resources": "FLOWRA_RESOURCES",
     "trusted_keys": "FLOWRA_TRUSTED_KEYS",
     "clusters": "FLOWRA_CLUSTERS",
@@ -63,6 +64,8 @@ LIST_SETTINGS = {
 }
 #: Settings that a project's file can't have: whoever clones it has not chosen them.
 _OF_THE_USER = frozenset({"trusted_keys", "result_key", "result_signers"})
+#: What the setting `uploads` can be.
+UPLOADS = ("auto", "all", "none")
 _PROJECT_FILES = ("flowra.toml", "pyproject.toml")
 
 
@@ -77,6 +80,8 @@ class Settings:
         cache_dir: The folder for what can be made anew at any time.
         store: Where results are kept: a folder, or an address that a pack serves; empty for the folder `store` in
             `cache_dir`.
+        uploads: Which results go to a store that machines share: `auto` for those that are sent sooner than they are
+            computed, or quickly; `all`; `none`.
         clusters: Clusters by name, for `flowra run --executor NAME`: each a table with `class`, the dotted name of a
             class with dask's `Cluster` interface, `workers`, how many it is scaled to, and the class's own arguments;
             in the environment, as JSON. A project's file can't name what is imported.
@@ -97,6 +102,7 @@ class Settings:
     output_dir: Path = Path("flowra-output")
     cache_dir: Path = field(default_factory=user_cache_dir)
     store: str = ""
+    uploads: str = "auto"
     resources: Mapping[str, float] = field(default_factory=dict)
     trusted_keys: tuple[str, ...] = ()
     clusters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -229,6 +235,10 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
         return value
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, path, "the path of a folder, in quotes")
+    if name == "uploads":
+        if value not in UPLOADS:
+            raise _wrong(name, value, path, f"one of {', '.join(UPLOADS)}")
+        return value
     if name == "store":
         return value if "://" in value else str(path.parent / Path(value).expanduser())
     return path.parent / Path(value).expanduser()
@@ -239,6 +249,15 @@ def _from_environment(name: str, text: str) -> dict[str, Any]:
         return {name: tuple(part.strip() for part in text.split(",") if part.strip())}
     if name == "store":
         return {name: text}
+    if name == "uploads":
+        if text and text not in UPLOADS:
+            raise ConfigError(
+                "the setting uploads has a value it can't have",
+                where=ENVIRONMENT[name],
+                why=f"it is {printable(text, 80)!r}",
+                fix=f"give one of {', '.join(UPLOADS)}",
+            )
+        return {name: text} if text else {}
     if name == "resources":
         return {name: amounts_in(text, ENVIRONMENT[name])}
     if name == "clusters":

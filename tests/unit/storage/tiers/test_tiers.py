@@ -251,10 +251,10 @@ def test_this_machine_does_not_wait_for_the_upload(tiers, remote, tmp_path):
     remote.gate.clear()
     with tiers.lock(key(1)):
         record = published(tiers, 1)
-    with TieredStore(LocalStore(tmp_path / "a"), FaultyStore(tmp_path / "remote")) as beside:
-        with beside.lock(key(1), timeout=0) as held:
-            assert held
-            assert beside.lookup(key(1)) == record
+    beside = TieredStore(LocalStore(tmp_path / "a"), FaultyStore(tmp_path / "remote"))
+    with beside, beside.lock(key(1), timeout=0) as held:
+        assert held
+        assert beside.lookup(key(1)) == record
 
 
 def test_what_stays_on_the_machine_asks_nobody(tiers, remote):
@@ -281,10 +281,9 @@ def test_a_store_that_does_not_answer_is_said_once_and_the_run_goes_on(tiers, re
         assert tiers.lookup(key(1)) == record
         tiers.uploads.wait(0.1)
     warnings = [text for level, text in listener.said if level == "warning"]
-    assert warnings == [
-        f"{remote.location} does not answer: the run goes on with what is on this machine "
-        "(no connection: connection refused)"
-    ]
+    [warning] = warnings
+    assert warning.startswith(f"{remote.location} does not answer: the run goes on with what is on this machine")
+    assert "connection refused" in warning
 
 
 def test_what_was_said_before_anybody_listened_is_not_lost(tmp_path, remote):

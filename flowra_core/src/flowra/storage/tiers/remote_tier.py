@@ -39,7 +39,7 @@ class RemoteTier:
         self.store = store
         self.location = store.location
         self.readable = True
-        self.writable = True
+        self.writable = not getattr(store, "read_only", False)
         self._bulletin = bulletin
         self._breaker = breaker
         self._lock = Lock()

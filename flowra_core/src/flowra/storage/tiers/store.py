@@ -181,7 +181,6 @@ class TieredStore(Store):
             if not self.remote.writable or not self.remote.answers():
                 return None, True
 
-
             def taken(store: Store) -> KeyLock | None:
                 wanted = store.lock(key, timeout=left, give_up=give_up)
                 return wanted if wanted.acquire() else None
