@@ -178,6 +178,22 @@ class Store(ABC):
     def write_through(self) -> None:  # noqa: B027
         """From now on have every value and result where other machines find it before whoever gives it goes on."""
 
+    def serve(self, home: str) -> None:  # noqa: B027
+        """From now on work for a session elsewhere that hands values on: it finds what is put and published here.
+
+        Args:
+            home: That session's `home`. Where it is this store's too, the session takes it from there, and is told of
+                results by `found_beside`.
+        """
+
+    def found_beside(self, key: bytes, *, always: bool) -> None:  # noqa: B027
+        """Take note of a result that one who serves has published.
+
+        Args:
+            key: Its key.
+            always: Whether its node states that it goes where other machines find it.
+        """
+
     def heard_by(self, listener: StoreListener) -> AbstractContextManager[None]:
         """Have somebody told, for a while, what people should know of the store."""
         return nullcontext()

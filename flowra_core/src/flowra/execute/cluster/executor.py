@@ -137,6 +137,8 @@ class ClusterExecutor(Executor):
             )
         for warning in warnings:
             job.reporter.log("", warning, "warning")
+        if not reach.all_near:
+            store.write_through()
         return reach
 
     def _run(self, job: Job, values: ResultCache, connection: Connection, workers: UsableWorkers) -> Outcome:
@@ -159,6 +161,7 @@ class ClusterExecutor(Executor):
             "origin": job.origin,
             "output_dir": str(job.output_dir),
             "store": values.store.location,
+            "home": values.store.home,
             "policy": policy,
             "observed": job.reporter.observed,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from flowra.exceptions import FlowraError, StoreError
@@ -18,19 +19,23 @@ from flowra.storage.store import Store
 __all__ = ["StoreReach", "read_probe"]
 
 
-def read_probe(location: str, ref: list[Any]) -> str:
-    """Return why a value that the driver wrote can't be read: run on a worker, before a run. Empty if it can.
+def read_probe(location: str, ref: list[Any]) -> list[str]:
+    """Return why a value that the driver wrote can't be read: run on a worker, before a run.
 
     Args:
         location: The store's address.
         ref: The value's reference, as `ref_to_wire` wrote it.
+
+    Returns:
+        Why it can't, empty if it can; and where this worker's store keeps things first (`Store.home`).
     """
     try:
         with open_store(location) as store:
             found = store.get(ref_from_wire(ref))  # type: ignore[arg-type]
+            home = store.home
     except (FlowraError, OSError) as error:
-        return getattr(error, "why", None) or str(error).partition("\n")[0]
-    return "" if found is not None else "another store lies there: what was just written to it is not in it"
+        return [getattr(error, "why", None) or str(error).partition("\n")[0], ""]
+    return ["" if found is not None else "another store lies there: what was just written to it is not in it", home]
 
 
 class StoreReach:
@@ -48,6 +53,8 @@ class StoreReach:
         self._connection = connection
         self.store = store
         self._reasons: dict[Member, str] = {}
+        # Whether members keep things first where the driver does.
+        self._near: dict[Member, bool] = {}
         self._full = False
 
     def ask(self) -> list[str]:
@@ -56,23 +63,33 @@ class StoreReach:
         if self._full or not asked:
             return []
         try:
-            probe = ref_to_wire(self.store.put(_probe()))
+            ref = self.store.put(_probe())
         except StoreError:
             # It takes nothing, which is said once there is something to take.
             self._full = True
             return []
+        with suppress(StoreError):  # workers on this machine read it all the same
+            self.store.share(ref)
+        probe = ref_to_wire(ref)
         answers = self._connection.ask_each(asked, read_probe, self.store.location, probe)
         unable = []
         for member in asked:
             answer = answers.get(member.address)
-            if isinstance(answer, str):
-                self._reasons[member] = answer
-            # Without an answer it is lost, or will be asked again.
-            if isinstance(answer, str) and answer:
+            if not isinstance(answer, list):
+                continue  # it is lost, or will be asked again
+            reason, home = answer
+            self._reasons[member] = reason
+            self._near[member] = home == self.store.home
+            if reason:
                 unable.append(
-                    f"worker {member.name} can't use the store {self.store.location} and gets nothing: {answer}"
+                    f"worker {member.name} can't use the store {self.store.location} and gets nothing: {reason}"
                 )
         return unable
+
+    @property
+    def all_near(self) -> bool:
+        """Whether every worker that reaches the store sees at once what the driver puts there."""
+        return self._full or all(self._near[member] for member in self.members)
 
     @property
     def members(self) -> list[Member]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
 from flowra.dag.context import NodeCancelledError
 from flowra.dag.outcome import Expansion
-from flowra.exceptions import ClusterError, NodeFailedError
+from flowra.exceptions import ClusterError, NodeFailedError, StoreError
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache, value_of
 from flowra.execute.cluster.connection import Connection
@@ -56,6 +57,7 @@ class ClusterRunner(CallRunner):
         awaiter: Awaiter,
     ) -> None:
         super().__init__(job, pool, job.cache, awaiter)
+        self._store = values.store
         self.reader = ValueReader(values, self._made_again, lambda node, text: job.reporter.log(node, text, "warning"))
         # What was computed ahead: with a call that it depends on.
         self._ahead: dict[NodeState, Reply] = {}
@@ -134,8 +136,10 @@ class ClusterRunner(CallRunner):
                 self._mend(value.items)
             elif isinstance(value, Held) and isinstance(value.ref, BlobRef) and value.data is ABSENT:
                 self.reader.load(value)
-                # Only looked at: it is a worker that takes it.
+                # Only looked at: it is a worker that takes it, and perhaps one that sees only what is shared.
                 value.data = ABSENT
+                with suppress(StoreError):
+                    self._store.share(value.ref)
 
     def _outputs(self, call: Call, reply: Reply) -> Any:
         """Return what a call gave, as a worker says."""
@@ -187,6 +191,8 @@ class ClusterRunner(CallRunner):
             return
         tag, key, how, *rest = note
         if tag == "recorded":
+            if how == "ran" and (remote := call.node.description.traits.remote) is not False:
+                self._store.found_beside(key, always=bool(remote))
             journal.recorded(call.name, call.node.type, key, seconds, how=how, worker=worker)
         else:
             refs = {port: ref_from_wire(ref) for port, ref in rest[0].items()}

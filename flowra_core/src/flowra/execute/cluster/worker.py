@@ -5,6 +5,7 @@ The functions here are all that is ever submitted to dask. They take and give pl
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -85,7 +86,8 @@ async def end_run(run_id: str) -> None:
         _outdated.pop(run_id, None)
         run = _runs.pop(run_id, None)
     if run is not None:
-        run.close()
+        # Off the loop on which this worker answers: a store may have something to send yet.
+        await asyncio.to_thread(run.close)
 
 
 def end_session(session: str) -> None:

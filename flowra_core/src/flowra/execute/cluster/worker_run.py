@@ -125,6 +125,7 @@ class WorkerRun:
         self._catalog = NodeCatalog()
         self._brought: dict[str, NodeDescription] = {}
         self._store: Store = open_store(header["store"])
+        self._store.serve(header["home"])
         self._kept = _KeptNotes()
         self._warnings: SimpleQueue[tuple[str, str]] = SimpleQueue()
         policy = header["policy"]

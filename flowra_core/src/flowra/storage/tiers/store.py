@@ -228,6 +228,18 @@ class TieredStore(Store):
         """Have every value and result in the remote store before whoever gives it goes on."""
         self._through = True
 
+    def serve(self, home: str) -> None:
+        """Work for a session elsewhere: on the same local store leave uploads to it, else do without a local tier."""
+        if home == self.home:
+            self.uploads.leave()
+        else:
+            self.write_through()
+
+    def found_beside(self, key: bytes, *, always: bool) -> None:
+        """Take note of a result that another process has published here; it is uploaded as one of this session's."""
+        if not self._through:
+            self.uploads.consider_later(key, always=always)
+
     def heard_by(self, listener: StoreListener) -> AbstractContextManager[None]:
         """Have somebody told what is to be said; what an earlier session has left is uploaded from now on, too."""
         self.uploads.take_over()

@@ -62,6 +62,7 @@ class Uploads:
         # Values that are known to be there.
         self._sent: set[bytes] = set()
         self._waited = False
+        self._left_to_others = False
 
     @property
     def left(self) -> Left:
@@ -73,9 +74,24 @@ class Uploads:
         if self._worth.goes(record):
             self.add(record, replace=replace)
 
+    def consider_later(self, key: bytes, *, always: bool) -> None:
+        """Have a result of another process uploaded if it is worth it, or `always`; it is read in the background."""
+
+        def consider() -> None:
+            record = self._local.lookup(key)
+            if record is not None and (always or self._worth.goes(record)):
+                self.add(record)
+
+        if self._remote.writable:
+            self._queue.run(consider)
+
+    def leave(self) -> None:
+        """Upload nothing from now on."""
+        self._left_to_others = True
+
     def add(self, record: Record, *, replace: bool = False) -> None:
         """Have a result uploaded."""
-        if not self._remote.writable:
+        if not self._remote.writable or self._left_to_others:
             return
         pending = Pending(record.key, replace)
         self._pending.add(pending)
