@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "project": ("flowra.cli.project", "Work on a node pack's source tree."),
     "run": ("flowra.cli.run", "Run a graph."),
     "runs": ("flowra.cli.runs", "List, describe and remove earlier runs."),
+    "store": ("flowra.cli.store", "Look at stores that machines share, and move results."),
 }
 
 

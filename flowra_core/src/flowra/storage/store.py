@@ -11,11 +11,12 @@ A backend implements `Store`. What every backend promises:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 
+from flowra.exceptions import StoreError
 from flowra.storage.codec.encoded import Encoded
 from flowra.storage.listener import StoreListener
 from flowra.storage.record import Record
@@ -217,6 +218,14 @@ class Store(ABC):
     @abstractmethod
     def clear(self) -> Collected:
         """Drop everything that no open session uses."""
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record that counts, in any order.
+
+        Raises:
+            StoreError: The store can't be read, or can't tell.
+        """
+        raise StoreError("the store can't list its results", where=self.location)
 
     @abstractmethod
     def stats(self) -> StoreStats:

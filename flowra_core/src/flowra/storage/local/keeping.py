@@ -108,6 +108,10 @@ class StoreKeeper:
                 self.compact()
             return Verified(count, size, tuple(damaged), len(entries), max(lost, len(unreadable)), len(incomplete))
 
+    def records(self) -> list[Record]:
+        """Return every record that can be read."""
+        return [entry.record for entry in self._entries(None)[0]]
+
     def empty_quarantine(self) -> None:
         """Remove what was put aside as damaged, and what is remembered of files from outside."""
         for path in (*self._folder.quarantine.iterdir(), self._folder.files):

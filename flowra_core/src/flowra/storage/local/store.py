@@ -216,6 +216,10 @@ class LocalStore(Store):
         self._keep(self._keeper.empty_quarantine)
         return self.gc(0)
 
+    def records(self) -> Iterator[Record]:
+        """Yield every record."""
+        yield from self._keep(self._keeper.records)
+
     def stats(self) -> StoreStats:
         """Count what there is."""
         return self._keep(lambda: self._keeper.stats(self.location))

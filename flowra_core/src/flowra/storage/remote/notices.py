@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from threading import Lock
 from typing import Literal
 
@@ -28,19 +29,21 @@ _LOG = logging.getLogger("flowra.storage")
 
 
 class Notices:
-    """Counts what happened, and says each kind once, as a warning of the logger `flowra.storage`.
+    """Counts what happened, and says each kind once.
 
     Args:
         location: The store's address; it stands before what is said.
 
     Attributes:
         counts: How often each kind happened.
+        tell: Who is told; the logger `flowra.storage`, unless somebody takes its place.
     """
 
     def __init__(self, location: str) -> None:
         self._location = location
         self._lock = Lock()
         self.counts: Counter[Notice] = Counter()
+        self.tell: Callable[[str], None] = _LOG.warning
 
     def count(self, kind: Notice, text: str) -> None:
         """Count a thing, and say what it is the first time."""
@@ -48,4 +51,4 @@ class Notices:
             self.counts[kind] += 1
             first = self.counts[kind] == 1
         if first:
-            _LOG.warning("%s: %s", self._location, text)
+            self.tell(f"{self._location}: {text}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -194,6 +194,12 @@ class RemoteStore(Store):
     def clear(self) -> Collected:
         """Drop everything that no open session uses."""
         return self.gc(0)
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record, whoever signed it."""
+        self._check_open()
+        for record, _, _ in self._records.everything(self._threads())[0].values():
+            yield record
 
     def stats(self) -> StoreStats:
         """Count what there is. Nothing is ever put aside: damaged values are removed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace as changed
 from pathlib import Path
@@ -15,6 +15,7 @@ from flowra.storage.local.store import LocalStore
 from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef, InlineRef, Ref, blobs_of
 from flowra.storage.remote.breaker import CircuitBreaker
+from flowra.storage.remote.store import RemoteStore
 from flowra.storage.reports import Collected, StoreStats, Verified
 from flowra.storage.store import KeyLock, Store
 from flowra.storage.tiers.home import home_of
@@ -62,6 +63,8 @@ class TieredStore(Store):
     ) -> None:
         self.local = local
         self._bulletin = Bulletin()
+        if isinstance(remote, RemoteStore):
+            remote.notices.tell = self._bulletin.say
         self.remote = RemoteTier(remote, self._bulletin, breaker)
         self.location = location or remote.location
         self.uploads = Uploads(local, self.remote, self._bulletin, choice)
@@ -259,6 +262,10 @@ class TieredStore(Store):
         """Drop everything in the local store that no open session uses."""
         self._promised.clear()
         return self.local.clear()
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record of the local store."""
+        return self.local.records()
 
     def stats(self) -> StoreStats:
         """Count what there is in the local store."""

@@ -166,17 +166,22 @@ class Uploads:
             )
         return left
 
-    def require(self, keys: Iterable[bytes], *, give_up: Callable[[], bool] = lambda: False) -> None:
+    def require(self, keys: Iterable[bytes], *, give_up: Callable[[], bool] = lambda: False) -> int:
         """Wait until some results are there, whatever they are worth.
+
+        Returns:
+            How many of them were not there before.
 
         Raises:
             StoreError: They can't be, all of them.
         """
-        keys = list(keys)
+        keys = list(dict.fromkeys(keys))
         there = self._remote.write(lambda store: store.lookup_many(keys)) if keys else {}
+        sent = 0
         for key in keys:
             if key not in there and (record := self._local.lookup(key)) is not None:
                 self.add(record)
+                sent += 1
         left = self._queue.wait(
             math.inf,
             give_up=lambda: give_up() or self._remote.lost_for() > REQUIRED_WAIT,
@@ -185,7 +190,7 @@ class Uploads:
         self._waited = True
         if not left:
             there = self._remote.write(lambda store: store.lookup_many(keys)) if keys else {}
-            left = Left(len(set(keys).difference(there)))
+            left = Left(len(keys) - len(there))
         if left:
             raise StoreUnavailableError(
                 f"{left.in_words()} not in the store",
@@ -193,6 +198,7 @@ class Uploads:
                 why=self._remote.reason or None,
                 fix="they are on this machine: when the store takes them, flowra store push sends them",
             )
+        return sent
 
     def close(self) -> None:
         """Wait a little for what is on its way, unless somebody has waited already; the rest is for another session."""
