@@ -1,0 +1,108 @@
+"""How objects travel: in parts of a few megabytes, a few at a time, with a checksum of the whole beside them."""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flowra.exceptions import StoreUnavailableError
+from flowra.storage.codec.encoded import Buffer
+
+__all__ = [
+    "PART",
+    "PARTS_AT_ONCE",
+    "check_content",
+    "check_length",
+    "checksum",
+    "checksum_of_file",
+    "in_parts",
+    "joined",
+    "part_size",
+    "side_by_side",
+]
+
+#: Bytes of one request of a transfer, and how many of them are under way for one object: their product is about the
+#: memory that the transfer of a file takes.
+PART, PARTS_AT_ONCE = 8 << 20, 4
+#: A service takes 10,000 parts of one object at most.
+_MOST_PARTS = 10_000
+#: The name under which the CRC-32 of an object's bytes lies beside it: services check what they are sent, but what
+#: they send back is compared with nothing. Azure allows neither dashes nor dots in such a name.
+_CHECKSUM = "flowracrc32"
+
+T = TypeVar("T")
+
+
+def checksum(parts: Iterable[Buffer]) -> dict[str, str]:
+    """Return what lies beside an object for its bytes to be compared with."""
+    crc = 0
+    for part in parts:
+        crc = zlib.crc32(part, crc)
+    return {_CHECKSUM: f"{crc:08x}"}
+
+
+def checksum_of_file(path: Path) -> tuple[int, dict[str, str]]:
+    """Return a file's size in bytes, and what lies beside the object that is made of it."""
+    crc = size = 0
+    with path.open("rb") as file:
+        while piece := file.read(PART):
+            crc, size = zlib.crc32(piece, crc), size + len(piece)
+    return size, {_CHECKSUM: f"{crc:08x}"}
+
+
+def check_content(attributes: Mapping[str, Any], crc: int, where: str) -> None:
+    """Compare what came of a whole object with what lies beside it; an object of somebody else's may have nothing.
+
+    Raises:
+        StoreUnavailableError: It differs.
+    """
+    expected = attributes.get(_CHECKSUM)
+    if expected is not None and expected != f"{crc:08x}":
+        raise StoreUnavailableError(
+            "an object was changed on the way, or where it lies",
+            where=where,
+            why=f"the CRC-32 of what came is {crc:08x}; it was written with {expected}",
+        )
+
+
+def check_length(came: int, expected: int, where: str) -> None:
+    """Compare lengths in bytes; raises StoreUnavailableError if they differ."""
+    if came != expected:
+        raise StoreUnavailableError("an object was cut off", where=where, why=f"{came:,} of {expected:,} bytes came")
+
+
+def part_size(size: int) -> int:
+    """Return the bytes of each part of an object of a size: PART, or more where there would be too many."""
+    return max(PART, -(-size // _MOST_PARTS))
+
+
+def in_parts(parts: Sequence[memoryview]) -> Iterator[memoryview]:
+    """Yield buffers in slices of PART bytes at most, so that no more than that is copied at a time."""
+    for part in parts:
+        for start in range(0, len(part), PART):
+            yield part[start : start + PART]
+
+
+def joined(parts: Sequence[memoryview]) -> Buffer:
+    """Return buffers as one, copied only if there are several."""
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def side_by_side(pool: Executor, fetch: Callable[[int], T], starts: Iterable[int]) -> Iterator[T]:
+    """Yield what a function gives for each start, in order, a few of them under way at a time."""
+    rest = iter(starts)
+    under_way: deque[Future[T]] = deque()
+    try:
+        while True:
+            while len(under_way) < PARTS_AT_ONCE and (start := next(rest, None)) is not None:
+                under_way.append(pool.submit(fetch, start))
+            if not under_way:
+                return
+            yield under_way.popleft().result()
+    finally:
+        for future in under_way:
+            future.cancel()
