@@ -79,7 +79,7 @@ class TogetherRunner(CallRunner):
             ready.append(_Ready(call, key, None))
             return
         # Never waited for: another run may have it, and wait for one of those that this one has.
-        held = cache.hold(key, lambda: True)
+        held = cache.hold(key, call, lambda: True)
         if held is None:
             alone.append(call)
         elif (found := cache.recall(key, call)) is not None:
