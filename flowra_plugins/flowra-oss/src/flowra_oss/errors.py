@@ -51,8 +51,11 @@ def asked(call: Callable[[], T], what: str, where: str) -> T:
         return call()
     except OssError as error:
         told = _told(error, what, where)
-    except (RequestException, HTTPError, ParseError, OSError) as error:
+    except (RequestException, HTTPError, OSError) as error:
         told = _unavailable(error, what, where)
+    except (ParseError, RuntimeError, ValueError):
+        # Something on the way answered in the place of OSS, or the document is torn.
+        told = StoreUnavailableError(what, where=where, why="what came is no answer of OSS")
     # Not inside the handlers: oss2's error holds what was signed, tokens included, and must not hang on ours.
     raise told
 

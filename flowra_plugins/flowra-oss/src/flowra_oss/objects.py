@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,6 +16,7 @@ from flowra.storage.remote.objects import ObjectInfo, ObjectStore
 from flowra_oss.address import OssAddress, is_own_machine, parse_address, with_default_region
 from flowra_oss.credentials import METADATA_ADDRESS, find_profile, provider_of
 from flowra_oss.errors import asked, incomplete, wrong_checksum
+from flowra_oss.sdk import import_oss2
 from flowra_oss.transfers import PIECE, PartSizes, file_size, of_buffers, of_file, send, upload_in_parts
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _BATCH = 1000
 _CONNECTIONS = 64
 #: Without this OSS answers a range that begins behind an object's end with the whole object.
 _STRICT_RANGE = {"x-oss-range-behavior": "standard"}
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 class OssObjects(ObjectStore):
@@ -62,6 +65,7 @@ class OssObjects(ObjectStore):
         part_sizes: PartSizes | None = None,
         metadata_address: str = METADATA_ADDRESS,
     ) -> None:
+        import_oss2()
         parsed = parse_address(address)
         profile = find_profile(parsed)
         parsed = with_default_region(parsed, profile.region)
@@ -216,11 +220,17 @@ class OssObjects(ObjectStore):
         result = self._found(get, what)
         if result is None or result is _NOTHING:
             return None if result is None else iter(())
-        return self._pieces(result, what)
+        return self._pieces(result, what, None if part is None else start)
 
-    def _pieces(self, result: Any, what: str) -> Iterator[bytes]:
+    def _pieces(self, result: Any, what: str, start: int | None) -> Iterator[bytes]:
+        """Yield the bytes of an answer to a question for the whole, or for the part from `start` on."""
+        expected, whole = result.content_length, True
+        if start is not None:
+            first, expected, whole = _part(result.content_range or "")
+            if first != start:
+                result.close()
+                raise StoreError(what, where=self.location, why="OSS answered with another part of it than was asked")
         got, crc = 0, 0
-        expected = result.content_length
         try:
             while piece := self._asked(lambda: result.read(PIECE), what):
                 got += len(piece)
@@ -231,9 +241,17 @@ class OssObjects(ObjectStore):
             result.close()
         if expected is not None and got != expected:
             raise incomplete(what, self.location, got, expected)
-        whole = result.status == 200 or result.content_range == f"bytes 0-{got - 1}/{got}"
         if whole and result.server_crc not in {None, crc}:
             raise wrong_checksum(what, self.location)
+
+
+def _part(content_range: str) -> tuple[int, int, bool]:
+    """Return where a part begins, its bytes and whether it is the whole; that it begins at -1 if it is none."""
+    found = _CONTENT_RANGE.fullmatch(content_range)
+    if found is None:
+        return -1, 0, False
+    first, last, size = map(int, found.groups())
+    return first, last - first + 1, last - first + 1 == size
 
 
 class _Sentinel:
