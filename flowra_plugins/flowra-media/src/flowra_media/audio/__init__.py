@@ -1,0 +1,1 @@
+"""Sound: the value, files, and what can be done to it."""

@@ -1,0 +1,1 @@
+"""The node classes, by group."""

@@ -1,0 +1,1 @@
+"""How sound, videos, meshes and point clouds are checked, described, stored and written for people."""

@@ -1,0 +1,47 @@
+"""The pack, and each value type that it handles, keeps the promises of all packs and types."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from flowra.testing import ValueTypeSuite
+from flowra.type.value_type import Audio
+from flowra_media.audio.waveform import Waveform
+from flowra_media.audio.writing import encode_audio
+
+
+class TestAudio(ValueTypeSuite):
+    value_type = Audio()
+
+    def samples(self):
+        rng = np.random.default_rng(1)
+        noise = (rng.random((2, 500)) * 2 - 1).astype(np.float32)
+        return [
+            Waveform(np.zeros((1, 0), np.float32), 8000),
+            Waveform(noise, 44100),
+            (noise, 48000),
+            (noise[0], 44100),
+            ((noise * 30000).astype(np.int16), 44100),
+            encode_audio(Waveform(noise[:, :100], 22050), "flac"),
+        ]
+
+    def refused(self):
+        good = np.zeros((1, 8), np.float32)
+        return [
+            None, 7, "no such file.wav", b"", b"no sound", (good, 0), (good, 10**9), (good, 4.5),
+            (good.T[:, None], 8000),
+            (np.full((1, 3), np.nan, np.float32), 8000), (np.full((1, 3), 200.0), 8000), (np.zeros((100, 3)), 8000),
+            ("text", 8000), io.BytesIO(b"stream"),
+        ]  # fmt: skip
+
+
+class TestConstrainedAudio(ValueTypeSuite):
+    value_type = Audio(rate=8000, channels=1)
+
+    def samples(self):
+        return [(np.zeros(8, np.float32), 8000), (np.ones((1, 9), np.float32), 8000)]
+
+    def refused(self):
+        return [(np.zeros(8, np.float32), 8001), (np.zeros((2, 8), np.float32), 8000)]
