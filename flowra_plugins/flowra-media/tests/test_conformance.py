@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 
 import numpy as np
 
 from flowra.testing import ValueTypeSuite
-from flowra.type.value_type import Audio
+from flowra.type.value_type import Audio, Video
 from flowra_media.audio.waveform import Waveform
 from flowra_media.audio.writing import encode_audio
+from flowra_media.video.editing import from_pictures
 
 
 class TestAudio(ValueTypeSuite):
@@ -45,3 +47,20 @@ class TestConstrainedAudio(ValueTypeSuite):
 
     def refused(self):
         return [(np.zeros(8, np.float32), 8001), (np.zeros((2, 8), np.float32), 8000)]
+
+
+class TestVideo(ValueTypeSuite):
+    value_type = Video()
+
+    def samples(self):
+        rng = np.random.default_rng(1)
+        frames = list(rng.integers(0, 256, (6, 20, 30, 3), np.uint8))
+        made = from_pictures(frames, Fraction(30000, 1001), Waveform(np.zeros((1, 3000), np.float32), 16000))
+        return [
+            made,
+            from_pictures(frames[:1], Fraction(25), None),
+            bytes(from_pictures(frames, Fraction(9), None).data()),
+        ]
+
+    def refused(self):
+        return [None, 7, "no such file.mp4", b"", b"no video", np.zeros((3, 4, 5, 3), np.uint8)]

@@ -6,33 +6,63 @@ from collections.abc import Iterable
 
 from flowra.plugin import NodeEntry, ValueTypeEntry, hookimpl
 
-#: Module of `flowra_media.nodes`, which is the group as well, to its nodes and what they do.
+#: Group to module of `flowra_media.nodes` to its nodes and what they do.
 _NODES = {
     "audio": {
-        "LoadAudio": "Read sound from a file",
-        "SaveAudio": "Write sound to a file, whole or not at all",
-        "InspectAudio": "Measure sound: how long, how loud",
-        "ConvertAudio": "Change how many channels sound has: mix all to one, or copy one to several",
-        "CutAudio": "Take a part of a sound, exact to the sample",
-        "ConcatenateAudio": "Put sounds one after the other; they have one rate and as many channels",
-        "MixAudio": "Lay sounds over each other; they have one rate and as many channels",
-        "ResampleAudio": "Change the rate of sound, with a filter that leaves no aliases above -120 dB",
-        "NormalizeAudio": "Make sound as loud as a target: its peak, or its loudness after ITU-R BS.1770-5",
-        "Spectrogram": "Draw how strong each frequency is at each time",
+        "audio_files": {
+            "LoadAudio": "Read sound from a file",
+            "SaveAudio": "Write sound to a file, whole or not at all",
+            "InspectAudio": "Measure sound: how long, how loud",
+            "Spectrogram": "Draw how strong each frequency is at each time",
+        },
+        "audio_editing": {
+            "ConvertAudio": "Change how many channels sound has: mix all to one, or copy one to several",
+            "CutAudio": "Take a part of a sound, exact to the sample",
+            "ConcatenateAudio": "Put sounds one after the other; they have one rate and as many channels",
+            "MixAudio": "Lay sounds over each other; they have one rate and as many channels",
+            "ResampleAudio": "Change the rate of sound, with a filter that leaves no aliases above -120 dB",
+            "NormalizeAudio": "Make sound as loud as a target: its peak, or its loudness after ITU-R BS.1770-5",
+        },
+    },
+    "video": {
+        "video_files": {
+            "LoadVideo": "Open a video file; its frames are decoded when they are needed",
+            "SaveVideo": "Write a video as MP4 (H.264 and AAC) or WebM (VP9 and Opus), whole or not at all",
+            "InspectVideo": "Say what a video is: size, exact frame rate, length, sound",
+            "VideoThumbnails": "Take a few small pictures from a video, evenly spaced in time",
+        },
+        "video_editing": {
+            "CutVideo": (
+                "Take a part of a video with its sound, exact to the frame: what begins from `start` up to `end`"
+            ),
+            "ConcatenateVideo": "Put videos one after the other; they have one size, and one form of sound or none",
+            "ConvertVideo": "Change the size or the frame rate of a video",
+            "ExtractAudio": (
+                "Take the sound out of a video; where the track begins later than the pictures there is silence"
+            ),
+            "AttachAudio": ("Give a video another sound, or take its sound away; the sound ends where the video does"),
+        },
+        "video_frames": {
+            "VideoFrames": "Take frames out of a video as a list of pictures, over which nodes map",
+            "MapFrames": "Run nodes on each frame of a video, one frame at a time, whatever the video's length",
+            "FramesToVideo": "Make a video of pictures of one size, with a constant rate",
+        },
     },
 }
 #: Value type of the core to the module of `flowra_media.types` and the class that handles it.
 _HANDLERS = {
     "Audio": "audio:AudioHandler",
+    "Video": "video:VideoHandler",
 }
 
 
 @hookimpl
 def flowra_nodes() -> Iterable[NodeEntry]:
     """Name the node classes, in the order in which people meet them."""
-    for module, nodes in _NODES.items():
-        for name, summary in nodes.items():
-            yield NodeEntry(f"flowra_media.nodes.{module}:{name}", group=module.replace("_", " and "), summary=summary)
+    for group, modules in _NODES.items():
+        for module, nodes in modules.items():
+            for name, summary in nodes.items():
+                yield NodeEntry(f"flowra_media.nodes.{module}:{name}", group=group, summary=summary)
 
 
 @hookimpl
