@@ -114,6 +114,8 @@ def test_silence_and_moments_have_no_loudness(tone):
 
 def test_loudness_agrees_with_ffmpegs_meter(tone):
     av = pytest.importorskip("av")
+    if not hasattr(av.AudioFrame, "metadata"):
+        pytest.skip("this PyAV does not hand on what the meter says")
     rng = np.random.default_rng(2)
     swell = np.linspace(0.01, 0.6, 6 * 48000)
     audio = Waveform((rng.uniform(-1, 1, (2, swell.size)) * swell).astype(np.float32), 48000)

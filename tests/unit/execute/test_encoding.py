@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from flowra.dag.graph import Graph
 from flowra.dag.node import BaseArgs, Node
@@ -75,6 +76,16 @@ def test_plain_values_come_back_as_they_were(value, annotation):
     found = back(value, annotation if isinstance(annotation, ValueType) else value_type_of(annotation))
     assert found == value
     assert type(found) is type(value)
+
+
+def test_plain_data_that_stand_for_objects_are_written_as_the_objects_are():
+    # pydantic warns of what it dumps unvalidated, and a warning is an error here.
+    class Step(BaseModel):
+        node: str
+        count: int = 1
+
+    value_type = value_type_of(Step)
+    assert encode({"node": "a"}, value_type) == encode(Step(node="a"), value_type)
 
 
 def test_bytes_are_written_as_they_are_and_read_as_they_were_written_before():

@@ -165,4 +165,7 @@ def _dumped(value: Any, value_type: PythonObject) -> Any:
     from pydantic import TypeAdapter
 
     python = value_type.python if value_type.python is not None else type(value)
-    return TypeAdapter(python).dump_python(value, mode="json")
+    adapter = TypeAdapter(python)
+    # The literals of a graph file stand as plain data where objects are meant.
+    made = adapter.validate_python(value) if isinstance(value, (dict, list)) else value
+    return adapter.dump_python(made, mode="json")

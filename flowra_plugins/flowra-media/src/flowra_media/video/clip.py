@@ -172,14 +172,13 @@ def check_frame_size(width: int, height: int, name: str, max_megapixels: float =
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
     """Return the first stream of moving pictures; raises `MediaError` where there is none."""
+    from av.stream import Disposition
+
     for stream in container.streams.video:
         # The cover of a piece of music is a stream as well.
-        if not int(stream.disposition) & _ATTACHED_PICTURE and stream.codec_context is not None:
+        if Disposition.attached_pic not in stream.disposition and stream.codec_context is not None:
             return stream
     raise MediaError(f"{name} has no moving pictures", why="it holds sound alone" if container.streams.audio else None)
-
-
-_ATTACHED_PICTURE = 0x400
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -85,7 +85,8 @@ def decoded(clip: VideoClip, start: Fraction = Fraction(0)) -> Iterator[tuple[Fr
             last = at
             time = at - first
             if time >= start and time >= 0:
-                yield time, frame.duration * Fraction(frame.time_base or base) or step, frame
+                length = (frame.duration or 0) * Fraction(frame.time_base or base)
+                yield time, length or step, frame
 
 
 def pictures(clip: VideoClip, start: Fraction = Fraction(0)) -> Iterator[Frame]:

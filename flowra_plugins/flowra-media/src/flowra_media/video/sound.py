@@ -121,6 +121,9 @@ def _pieces(
         if not container.streams.audio:
             raise MediaError(f"{name} has no sound")
         stream = container.streams.audio[0]
+        # Asked to decode what no decoder knows, older versions of PyAV crash.
+        if stream.codec_context is None or not stream.codec_context.sample_rate:
+            raise MediaError(f"the sound of {name} can't be decoded", why="it is broken, or of no known kind")
         zero = Fraction(0)
         for video in container.streams.video[:1]:
             if video.start_time is not None and video.time_base is not None:

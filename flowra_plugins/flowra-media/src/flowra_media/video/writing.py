@@ -95,6 +95,8 @@ class VideoWriter:
         self._coding, self._size, self._base = coding, size, Fraction(1, base.denominator)
         self._sound = sound
         self._blocks: Iterator[NDArray[np.float32]] = iter(sound.blocks if sound is not None else ())
+        # What was read of the sound and not written yet.
+        self._rest: NDArray[np.float32] | None = None
         self._samples = 0
         self._durations: dict[int, int] = {}
         self._last: tuple[int, int] | None = None
@@ -210,12 +212,11 @@ class VideoWriter:
             return
         last = round(until * self._sound.rate)
         while self._samples < last:
-            block = next(self._blocks, None)
-            if block is None:
+            whole = next(self._blocks, None) if self._rest is None else self._rest
+            if whole is None:
                 return
-            if self._samples + block.shape[1] > last:
-                whole, block = block, block[:, : last - self._samples]
-                self._blocks = _then(whole[:, block.shape[1] :], self._blocks)
+            block = whole[:, : last - self._samples]
+            self._rest = whole[:, block.shape[1] :] if block.shape[1] < whole.shape[1] else None
             for frame in sound_frames(
                 np.clip(block, -1, 1) if self._coding.sound_bits else block, self._sound.rate, self._samples
             ):
@@ -268,8 +269,3 @@ def common_base(bases: Iterable[Fraction]) -> Fraction:
 
     denominator = lcm(*(base.denominator for base in bases))
     return Fraction(1, denominator if denominator < _FINEST else 1_000_000)
-
-
-def _then(block: NDArray[np.float32], blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    yield block
-    yield from blocks
