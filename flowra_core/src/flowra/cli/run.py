@@ -136,7 +136,16 @@ def command(
             found = asked(session, graph_path, resume, inputs, settings, targets)
             policy = _policy(found.graph.nodes, no_cache, refresh)
             options = BatchOptions(
-                results, contact_sheet, stop_after, output_dir, resume, policy, dry_run, as_json, verbose, require_remote
+                results,
+                contact_sheet,
+                stop_after,
+                output_dir,
+                resume,
+                policy,
+                dry_run,
+                as_json,
+                verbose,
+                require_remote,
             )
             return run_batch(session, found, spec, options, _interruptible)
         with view_for(as_json=as_json, verbose=verbose) as view:
