@@ -9,6 +9,8 @@ from flowra.plugin import StorageEntry, hookimpl
 from flowra.plugin.manager import PluginManager, use_manager
 from flowra.storage.address import open_store
 from flowra.storage.local.store import LocalStore
+from flowra.storage.remote.shared_folder import SharedFolder
+from flowra.storage.remote.store import RemoteStore
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file://localhost{}"])
@@ -50,18 +52,28 @@ def no_store(address, *, durability):
     return address
 
 
+def objects(address, *, durability):
+    """A service that keeps objects, as a pack gives it."""
+    assert "?" not in address
+    return SharedFolder(Path(address.removeprefix("bucket://")))
+
+
 class Plugin:
     """A pack with storage."""
 
     @hookimpl
     def flowra_storage_backends(self):
-        return [StorageEntry("mirror", "mirrors:MirrorStore"), StorageEntry("wrong", "mirrors:no_store")]
+        return [
+            StorageEntry("mirror", "mirrors:MirrorStore"),
+            StorageEntry("wrong", "mirrors:no_store"),
+            StorageEntry("bucket", "mirrors:objects"),
+        ]
 
 
 @pytest.fixture
 def manager(monkeypatch):
     module = ModuleType("mirrors")
-    module.MirrorStore, module.no_store = MirrorStore, no_store
+    module.MirrorStore, module.no_store, module.objects = MirrorStore, no_store, objects
     monkeypatch.setitem(sys.modules, "mirrors", module)
     manager = PluginManager()
     manager.register(Plugin(), "mirrors")
@@ -77,3 +89,24 @@ def test_a_pack_serves_a_scheme(manager, tmp_path):
 def test_a_backend_that_is_no_store_is_refused(manager):
     with pytest.raises(StoreError, match="pack mirrors"):
         open_store("wrong://x")
+
+
+def test_a_service_that_keeps_objects_becomes_a_store(manager, tmp_path):
+    with open_store(f"bucket://{tmp_path}?namespace=lab&read_only=true") as store:
+        assert isinstance(store, RemoteStore)
+        assert store.read_only
+        assert store.location == f"shared://{tmp_path}?namespace=lab&read_only=true&heartbeat=5"
+
+
+def test_a_shared_folder_is_a_store(tmp_path):
+    (tmp_path / "a team").mkdir()
+    with open_store(f"shared://{tmp_path}/a%20team?connections=2") as store:
+        assert isinstance(store, RemoteStore)
+        with open_store(store.location) as again:
+            assert again.location == store.location == f"shared://{tmp_path}/a%20team?connections=2"
+
+
+@pytest.mark.parametrize("address", ["shared://host/store", "shared://", "shared:///tmp?unknown=1"])
+def test_what_names_no_shared_folder_is_refused(address):
+    with pytest.raises(StoreError, match="no address of a shared folder"):
+        open_store(address)

@@ -219,6 +219,7 @@ def _temporary_beside(target: Path) -> Iterator[Path]:
     """Give a name beside a file, and remove what is still there afterwards."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
+        temporary.write_bytes(b"")  # what is wrong with the folder is no fault of the service
         yield temporary
     except OSError as error:
         raise store_error("a file can't be written", target, error) from error

@@ -26,7 +26,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from flowra.exceptions import StoreError
-from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef
 from flowra.storage.remote.blobs import RemoteBlobs
 from flowra.storage.remote.layout import Layout
@@ -53,9 +52,9 @@ class _Entry:
     """A record, and what collecting it takes."""
 
     key: bytes
-    record: Record
     size: int
     used: float
+    created: float
     blobs: dict[bytes, int]
 
 
@@ -144,17 +143,13 @@ class Collector:
 
     def _collect(self, max_bytes: int, going_on: Round, lost: Sequence[str], pool: Executor) -> Collected:
         times, lists = self._uses.read()
-        found, broken = self._records.everything(pool)
-        entries = [
-            _Entry(
-                key,
-                record,
-                size,
-                max(modified, times.get(key, 0.0)),
-                {each.digest: each.size for each in record.blobs()},
-            )
-            for key, (record, size, modified) in found.items()
-        ]
+        entries: list[_Entry] = []
+        broken: list[str] = []
+        for page in self._records.everything(pool):
+            broken += page.broken
+            for record, about in page.records:
+                used = max(about.modified, times.get(record.key, 0.0))
+                entries.append(_Entry(record.key, about.size, used, record.created, _sizes(record.blobs())))
         live = self._live(going_on, pool)
         kept, victims = _choose(entries, live, max_bytes)
         needed = {digest for entry in kept for digest in entry.blobs}
@@ -172,7 +167,8 @@ class Collector:
         self._blobs.forget(taken)
         leftovers = self._of_the_lost(lost)
         self._remove(leftovers)
-        self._uses.keep({key: used for key, used in times.items() if key in found and key not in gone}, lists)
+        there = {entry.key for entry in entries} - gone
+        self._uses.keep({key: used for key, used in times.items() if key in there}, lists)
         rest = _sizes(blobs)
         for each in taken:
             rest.pop(each.digest, None)
@@ -273,7 +269,7 @@ def _choose(entries: list[_Entry], live: frozenset[bytes], max_bytes: int) -> tu
         kept.append(entry)
 
     rest = []
-    for entry in sorted(entries, key=lambda each: (each.used, each.record.created, each.key), reverse=True):
+    for entry in sorted(entries, key=lambda each: (each.used, each.created, each.key), reverse=True):
         if entry.key in live:
             keep(entry)
         else:

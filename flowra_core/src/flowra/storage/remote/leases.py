@@ -133,7 +133,9 @@ class Leases:
         # Ours also where the answer to an earlier attempt was lost.
         if found == token.encode():
             return True
-        if found is not None and self._is_orphaned(found, session) and self._objects.get(name) == found:
+        orphaned = found is not None and self._is_orphaned(found, session)
+        # Looked at once more: another one who waits may have taken it over meanwhile.
+        if orphaned and self._objects.get(name, length=_MOST_READ) == found:
             self._objects.delete([name])
         return False
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 from flowra.exceptions import StoreError
 from flowra.storage.record import Record
@@ -13,13 +14,27 @@ from flowra.storage.remote.envelope import Sealed, open_envelope, seal
 from flowra.storage.remote.layout import Layout
 from flowra.storage.remote.leases import Leases, settle
 from flowra.storage.remote.notices import Notices
-from flowra.storage.remote.objects import SMALL_OBJECT, ObjectStore
+from flowra.storage.remote.objects import SMALL_OBJECT, ObjectInfo, ObjectStore
 from flowra.storage.remote.signing import RecordKeys
 
-__all__ = ["RemoteRecords"]
+__all__ = ["Page", "RemoteRecords"]
 
 #: Seconds that one who replaces a record waits for another who does so.
 _PATIENCE = 10.0
+#: Records that are in memory at once while all are read.
+_PAGE = 1000
+
+
+class Page(NamedTuple):
+    """Some of the records that there are.
+
+    Attributes:
+        records: Records, each with what the service says of its object.
+        broken: The names of objects that should be records, and are none.
+    """
+
+    records: Sequence[tuple[Record, ObjectInfo]]
+    broken: Sequence[str]
 
 
 class RemoteRecords:
@@ -79,39 +94,29 @@ class RemoteRecords:
             return earlier
         return self._replace(record, content, pool) if replaceable else record
 
-    def everything(self, pool: Executor) -> tuple[dict[bytes, tuple[Record, int, float]], list[str]]:
-        """Read every record, whoever signed it.
-
-        Returns:
-            For each key its record, the bytes of its object, and when that was written by the service's clock; and the
-            names of those that are no records.
-        """
-        found: dict[bytes, tuple[Record, int, float]] = {}
-        broken: list[str] = []
-        page: dict[bytes, tuple[int, float]] = {}
-
-        def take_in() -> None:
-            read = self._read(list(page), pool)
-            for key, (size, modified) in page.items():
-                if key in read:
-                    found[key] = (read[key].record, size, modified)
-                else:
-                    broken.append(self._layout.record(key))
-            page.clear()
-
+    def everything(self, pool: Executor) -> Iterator[Page]:
+        """Read every record, whoever signed it, page by page."""
+        page: dict[bytes, ObjectInfo] = {}
         for each in self._objects.list(self._layout.records):
             key = self._layout.key_called(each.name)
             if key is None:
                 continue
-            page[key] = (each.size, each.modified)
-            if len(page) >= 1000:
-                take_in()
-        take_in()
-        return found, broken
+            page[key] = each
+            if len(page) == _PAGE:
+                yield self._page(page, pool)
+                page = {}
+        if page:
+            yield self._page(page, pool)
 
-    def incomplete(self, records: Mapping[bytes, Record], pool: Executor) -> list[bytes]:
+    def incomplete(self, records: Iterable[Record], pool: Executor) -> list[bytes]:
         """Return the keys of those whose values are not all there."""
-        return sorted(records.keys() - self._complete(records, pool, believing=False).keys())
+        by_key = {record.key: record for record in records}
+        return sorted(by_key.keys() - self._complete(by_key, pool, believing=False).keys())
+
+    def _page(self, listed: Mapping[bytes, ObjectInfo], pool: Executor) -> Page:
+        read = self._read(list(listed), pool)
+        broken = [each.name for key, each in listed.items() if key not in read]
+        return Page([(read[key].record, each) for key, each in listed.items() if key in read], broken)
 
     def _read(self, keys: Iterable[bytes], pool: Executor) -> dict[bytes, Sealed]:
         names = {self._layout.record(key): key for key in keys}

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 from flowra.exceptions import StoreDeniedError, StoreError, StoreUnavailableError
 from flowra.storage.codec.encoded import Buffer
@@ -59,7 +60,7 @@ class SharedFolder(ObjectStore):
 
     def __init__(self, folder: Path) -> None:
         self.path = Path(os.path.abspath(folder))  # noqa: PTH100 - a link may be moved on purpose
-        self.location = f"shared://{self.path.as_posix()}"
+        self.location = f"shared://{quote(self.path.as_posix())}"
         self._temporary = self.path / _TEMPORARY
         self._numbers = itertools.count()
         self._session = f"{os.getpid():x}-{secrets.token_hex(6)}"

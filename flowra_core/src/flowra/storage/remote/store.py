@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from flowra.storage.local.file_digests import FILE_CODEC, FileDigests
 from flowra.storage.record import Record
 from flowra.storage.refs import INLINE_LIMIT, BlobRef, InlineRef, Ref, blobs_of, digest_of
 from flowra.storage.remote.blobs import RemoteBlobs
+from flowra.storage.remote.inventory import count_all, verify_all
 from flowra.storage.remote.collecting import Collector
 from flowra.storage.remote.layout import Layout
 from flowra.storage.remote.leases import Leases
@@ -35,8 +37,8 @@ from flowra.storage.store import KeyLock, Store
 
 __all__ = ["RemoteStore"]
 
-#: Values that are read side by side by a check.
-_CHECKED_AT_ONCE = 8
+#: Seconds after which a session that goes on says which records it has used.
+_USES_EVERY = 3600.0
 
 
 class RemoteStore(Store):
@@ -70,6 +72,9 @@ class RemoteStore(Store):
         self._records = RemoteRecords(objects, layout, self._blobs, self._leases, keys, self.notices)
         self._uses = Uses(objects, layout)
         self._used_keys: set[bytes] = set()
+        self._left_at = time.monotonic()
+        if self._session is not None:
+            self._session.chores.append(self._leave_uses_now_and_then)
 
     # ---- values
 
@@ -204,41 +209,13 @@ class RemoteStore(Store):
     def stats(self) -> StoreStats:
         """Count what there is. Nothing is ever put aside: damaged values are removed."""
         self._check_open()
-        records = [found.size for found in self.objects.list(self._layout.records)]
-        blobs = [ref.size for ref in self._blobs.all()]
-        names = [found.name.removeprefix(self._layout.sessions) for found in self.objects.list(self._layout.sessions)]
-        sessions = sum("." not in name for name in names)
         own = 0 if self._session is not None and self._session.registered else 1
-        return StoreStats(self.location, len(records), len(blobs), sum(blobs), sum(records), 0, sessions + own)
+        return count_all(self.objects, self._layout, self._blobs, location=self.location, own_session=own)
 
     def verify(self) -> Verified:
         """Read every byte; see `Store.verify`. What is damaged is removed, since objects can't be renamed."""
-        collector = self._collector("checked")
-        pool = self._threads()
-        with collector.alone():
-            count, size = 0, 0
-            damaged: list[str] = []
-            refs: list[BlobRef] = []
-
-            def check() -> None:
-                whole = pool.map(self._blobs.is_whole, refs)
-                damaged.extend(
-                    self._layout.blob(ref) for ref, is_whole in zip(refs, whole, strict=True) if not is_whole
-                )
-                refs.clear()
-
-            for ref in self._blobs.all():
-                count += 1
-                size += ref.size
-                refs.append(ref)
-                if len(refs) == _CHECKED_AT_ONCE:
-                    check()
-            check()
-            found, broken = self._records.everything(pool)
-            records = {key: record for key, (record, _, _) in found.items()}
-            incomplete = self._records.incomplete(records, pool)
-            self.objects.delete([*broken, *map(self._layout.record, incomplete)])
-            return Verified(count, size, tuple(damaged), len(records), len(broken), len(incomplete))
+        with self._collector("checked").alone():
+            return verify_all(self.objects, self._layout, self._blobs, self._records, self._threads())
 
     def close(self) -> None:
         """Say what was used, and let go."""
@@ -247,7 +224,7 @@ class RemoteStore(Store):
         self._closed = True
         try:
             if self._session is not None and self._session.registered:
-                self._uses.leave(self._used_keys)
+                self._leave_uses()
         except StoreError as error:
             # What was used counts as older than it is; nothing else is lost.
             self.notices.count("unprotected", f"what this session used could not be said: {error.what}")
@@ -257,6 +234,16 @@ class RemoteStore(Store):
             if self._pool is not None:
                 self._pool.shutdown()
             self.objects.close()
+
+    def _leave_uses_now_and_then(self) -> None:
+        if time.monotonic() - self._left_at > _USES_EVERY:
+            self._leave_uses()
+
+    def _leave_uses(self) -> None:
+        """Say which records were used since that was last said."""
+        used, self._used_keys = self._used_keys, set()
+        self._left_at = time.monotonic()
+        self._uses.leave(used)
 
     def _touch(self, *digests: bytes) -> frozenset[bytes]:
         """Say that keys or values are used; return those that are about to be collected."""

@@ -1,0 +1,346 @@
+"""What the store over objects promises beyond what every store does."""
+
+from __future__ import annotations
+
+import logging
+import os
+from hashlib import sha256
+
+import pytest
+
+from flowra.exceptions import StoreDeniedError, StoreError, StoreUnavailableError
+from flowra.storage.codec.encoded import Encoded
+from flowra.storage.record import Record
+from flowra.storage.refs import INLINE_LIMIT, InlineRef, ListRef
+from flowra.storage.remote.objects import SMALL_OBJECT
+
+
+def key(number):
+    return sha256(b"%d" % number).digest()
+
+
+def blob(number, size=2 * INLINE_LIMIT):
+    return Encoded("bytes", ((b"%08d" % number) * (size // 8),))
+
+
+def inline(number, answer=1):
+    return Record(key(number), "t/N", {"out": InlineRef("json", b"%d" % answer)})
+
+
+# ---- how much is asked of the service
+
+
+def test_a_value_that_is_there_is_not_sent_again(stores):
+    first, second = stores(), stores()
+    ref = first.put(blob(1))
+    second.lookup(key(1))
+    second.objects.counts.clear()
+    assert second.put(blob(1)) == ref
+    assert second.objects.counts == {"head": 1}
+
+
+def test_small_results_cost_one_request_each(stores):
+    store = stores()
+    for number in range(50):
+        store.publish(inline(number))
+    other = stores()
+    other.lookup(key(100))
+    other.objects.counts.clear()
+    assert len(other.lookup_many([key(number) for number in range(60)])) == 50
+    assert other.objects.counts["get"] == 60 + other.objects.counts["put"]  # with each sign of life, one more
+    assert other.objects.counts["head"] == 0
+
+
+def test_values_of_records_are_looked_for_once(stores):
+    store = stores()
+    refs = [store.put(blob(number)) for number in range(20)]
+    for number, ref in enumerate(refs):
+        store.publish(Record(key(number), "t/N", {"out": ListRef((ref, refs[0]))}))
+    other = stores()
+    found = other.lookup_many([key(number) for number in range(20)])
+    assert all(other.has(record.outputs["out"]) for record in found.values())
+    assert other.objects.counts["head"] == 20
+
+
+# ---- what comes wrong
+
+
+def test_bytes_that_came_wrong_once_are_read_again_and_nothing_is_removed(stores):
+    store = stores()
+    ref = store.put(blob(1))
+    spoilt = []
+
+    def spoil(method, arguments, call):
+        content = call()
+        if method == "get" and "/blobs/" in arguments[0] and not spoilt:
+            spoilt.append(content)
+            return content[:-1] + b"?"
+        return content
+
+    store.objects.meddle = spoil
+    assert bytes(store.get(ref)) == blob(1).to_bytes()
+    assert store.notices.counts == {"transfer": 1}
+    assert stores().get(ref) is not None
+
+
+def test_a_large_value_is_read_through_a_file_and_stays_when_the_store_is_gone(stores, tmp_path):
+    store = stores()
+    content = os.urandom(5 << 20)
+    ref = store.put(Encoded("bytes", (content,)))
+    view = store.get(ref)
+    assert store.objects.counts["download"] == 1
+    store.clear()
+    store.close()
+    assert view.readonly
+    assert view == content
+
+
+@pytest.mark.parametrize("size", [3 << 20, 5 << 20])
+def test_a_damaged_value_is_removed_and_that_is_said(stores, caplog, tmp_path, size):
+    store = stores()
+    ref = store.put(blob(1, size))
+    name = store._layout.blob(ref)
+    store.objects.put(name, [b"?" * size])
+    assert not stores().copy_to(ref, tmp_path / "copy")
+    assert store.get(ref) is None
+    assert store.objects.head(name) is None
+    assert "damaged value is not used, and was removed" in caplog.text
+
+
+def test_a_broken_transfer_is_no_damage(stores):
+    store = stores()
+    ref = store.put(blob(1))
+
+    def break_off(method, arguments, call):
+        if method == "get" and "/blobs/" in arguments[0]:
+            raise StoreUnavailableError("the transfer broke off")
+        return call()
+
+    store.objects.meddle = break_off
+    with pytest.raises(StoreUnavailableError):
+        store.get(ref)
+    assert stores().get(ref) is not None
+
+
+def test_an_answer_that_was_lost_after_success_changes_nothing(stores):
+    """Row 30: whoever retries is told that there is one already, which is its own."""
+    store = stores()
+    lost = []
+
+    def lose(method, arguments, call):
+        if method == "put" and "/records/" in arguments[0]:
+            lost.append(call())
+        return call()
+
+    store.objects.meddle = lose
+    assert store.publish(inline(1)) == inline(1)
+    assert lost == [True]
+    assert stores().lookup(key(1)) == inline(1)
+
+
+def test_a_lock_whose_answer_was_lost_is_held(stores):
+    store = stores()
+    store.objects.meddle = lambda method, arguments, call: (
+        (call(), call())[1] if method == "put" and "/locks/" in arguments[0] else call()
+    )
+    with store.lock(key(1), timeout=0) as held:
+        assert held
+    with stores().lock(key(1), timeout=0) as held:
+        assert held
+
+
+def test_a_service_that_does_not_answer_keeps_nobody_from_computing(stores, caplog):
+    store, other = stores(heartbeat=60), stores()
+    store.put(blob(1))
+
+    def fail(method, arguments, call):
+        raise StoreUnavailableError("no answer")
+
+    with other.lock(key(1)) as first:
+        store.objects.meddle = fail
+        with store.lock(key(1), timeout=0) as second:
+            assert first
+            assert second
+        store.objects.meddle = lambda method, arguments, call: call()
+    assert caplog.text.count("without keeping others from it") == 1
+
+
+def test_a_right_that_could_not_be_given_back_is_given_back_later(stores):
+    store, other = stores(), stores()
+    broken = []
+
+    def fail(method, arguments, call):
+        if method == "delete" and "/locks/" in arguments[0][0] and not broken:
+            broken.append(arguments)
+            raise StoreUnavailableError("no answer")
+        return call()
+
+    store.objects.meddle = fail
+    with store.lock(key(1)):
+        pass
+    assert broken
+    with other.lock(key(1), timeout=10) as held:
+        assert held
+
+
+# ---- what others may have written
+
+
+def test_a_record_that_is_too_large_is_refused_when_it_is_written(stores):
+    large = Record(key(1), "t/N", {"out": InlineRef("json", b"1")}, preimage=bytes(SMALL_OBJECT))
+    with pytest.raises(StoreError, match="too large to be recorded"):
+        stores().publish(large)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 400, b"elsewhere " + b"0" * 16])
+def test_a_lock_that_was_made_up_does_not_keep_anyone(stores, content):
+    store = stores()
+    store.objects.put(store._layout.lock(key(1)), [content])
+    with store.lock(key(1), timeout=5) as held:
+        assert held
+
+
+def test_sessions_and_rounds_that_were_made_up_keep_nobody(stores):
+    store = stores()
+    store.objects.put(store._layout.sessions + "1234-5-abcdef", [b"{" * 2000])
+    store.objects.put(store._layout.sessions + "1234-6-abcdef", [b'{"every": 1e999}'])
+    store.objects.put(store._layout.round, [b"[1]"])
+    store.objects.put(store._layout.uses + "abc", [b"odd length"])
+    store.objects.put(store._layout.uses + "merged-abc", [b"odd length"])
+    store.objects.put(store._layout.blobs + "zz/no-value", [b"x"])
+    store.objects.put(store._layout.records + "zz", [b"x"])
+    store.publish(inline(1))
+    other = stores()
+    assert other.lookup(key(1)) == inline(1)
+    store.objects.delete([store._layout.sessions + "1234-6-abcdef"])
+    assert other.gc(10**9).records == 0
+
+
+# ---- namespaces, and stores that are only read
+
+
+def test_namespaces_don_t_see_each_other(stores):
+    one, two = stores(namespace="one"), stores(namespace="two")
+    ref = one.put(blob(1))
+    one.publish(Record(key(1), "t/N", {"out": ref}))
+    assert two.lookup(key(1)) is None
+    assert two.get(ref) is None
+    assert two.stats().blobs == 0
+    assert two.clear().blobs == 0
+    assert one.lookup(key(1)) is not None
+    assert one.location.endswith("namespace=one&heartbeat=0.1")
+
+
+def test_a_store_that_is_only_read_writes_nothing_and_says_so_once(stores, caplog, tmp_path):
+    store = stores()
+    ref = store.put(blob(1))
+    record = store.publish(Record(key(1), "t/N", {"out": ref}))
+    store.close()
+    reader = stores(read_only=True)
+    assert reader.lookup(key(1)) == record
+    assert bytes(reader.get(ref)) == blob(1).to_bytes()
+    assert reader.put(blob(2)).size == blob(2).size
+    (tmp_path / "file").write_bytes(bytes(10_000))
+    assert reader.put_file(tmp_path / "file").size == 10_000
+    assert reader.publish(inline(1, 2)) == record
+    assert reader.publish(inline(1, 2), replace=True) == inline(1, 2)
+    assert reader.publish(inline(2)) == inline(2)
+    with reader.lock(key(1)) as held:
+        assert held
+        with reader.lock(key(1), timeout=0) as again:
+            assert not again
+    for refused in (reader.clear, reader.verify, lambda: reader.gc(0)):
+        with pytest.raises(StoreError, match="opened only to be read"):
+            refused()
+    assert reader.stats().records == 1
+    reader.close()
+    assert not reader.objects.counts.keys() & {"put", "upload", "delete"}
+    assert caplog.text.count("only read") == 1
+
+
+def test_a_damaged_value_in_a_store_that_is_only_read_stays_where_it_is(stores):
+    store = stores()
+    ref = store.put(blob(1))
+    store.objects.put(store._layout.blob(ref), [b"?" * ref.size])
+    reader = stores(read_only=True)
+    assert reader.get(ref) is None
+    assert reader.objects.counts["delete"] == 0
+
+
+def test_one_who_may_not_write_still_reads(stores, caplog):
+    stores().publish(inline(1))
+    store = stores()
+
+    def deny(method, arguments, call):
+        if method in {"put", "upload", "delete"}:
+            raise StoreDeniedError("no permission", why="403")
+        return call()
+
+    store.objects.meddle = deny
+    assert store.lookup(key(1)) == inline(1)
+    assert store.lookup(key(2)) is None
+    with store.lock(key(1), timeout=0) as held:
+        assert held
+    with pytest.raises(StoreDeniedError):
+        store.put(blob(1))
+    with pytest.raises(StoreDeniedError):
+        store.publish(inline(2))
+    with pytest.raises(StoreError, match="may not write to it"):
+        store.gc(0)
+    store.close()
+    assert caplog.text.count("can't be said to others") == 1
+
+
+# ---- files
+
+
+def test_a_large_file_is_sent_without_being_read_into_memory(stores, tmp_path):
+    store = stores()
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(2 << 20))
+    ref = store.put_file(path)
+    assert store.objects.counts["upload"] == 1
+    assert store.put_file(path) == ref
+    assert store.objects.counts["upload"] == 1
+    assert stores().copy_to(ref, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == path.read_bytes()
+
+
+def test_a_file_that_changes_while_it_is_sent_is_not_kept(stores, tmp_path):
+    store = stores()
+    path = tmp_path / "file"
+    path.write_bytes(bytes(10_000))
+
+    def change(method, arguments, call):
+        if method == "upload":
+            path.write_bytes(bytes(9_000))
+        return call()
+
+    store.objects.meddle = change
+    with pytest.raises(StoreError, match="changes while it is read"):
+        store.put_file(path)
+    assert store.stats().blobs == 0
+
+
+def test_a_file_that_can_t_be_written_or_read_is_said(stores, tmp_path):
+    store = stores()
+    for content in (bytes(10), bytes(10_000)):
+        (tmp_path / "file").write_bytes(content)
+        with pytest.raises(StoreError, match="a file can't be written"):
+            store.copy_to(store.put_file(tmp_path / "file"), tmp_path / "missing" / "copy")
+    with pytest.raises(StoreError, match="a file can't be read"):
+        store.put_file(tmp_path / "no file")
+
+
+def test_what_is_said_names_the_store(stores, caplog):
+    store = stores()
+    with caplog.at_level(logging.WARNING, "flowra.storage"):
+        store.objects.put(store._layout.record(key(1)), [b"?"])
+        assert store.lookup(key(1)) is None
+        assert store.lookup(key(1)) is None
+    assert store.notices.counts == {"malformed": 2}
+    [said] = caplog.records
+    assert said.getMessage().startswith(f"{store.location}: what is no record is not used: v1/default/records/")
+    store.close()
+    with pytest.raises(StoreError, match="the store is closed"):
+        store.lookup(key(1))
