@@ -30,7 +30,7 @@ def test_an_address_says_the_same_after_it_was_taken_apart(address):
 
 def test_what_is_usual_is_not_written_out():
     assert (
-        split_address("s3://b?namespace=default&read_only=false&heartbeat=5&connections=16")[1].on("s3://b") == "s3://b"
+        split_address("s3://b?namespace=default&read_only=false&heartbeat=5&connections=32")[1].on("s3://b") == "s3://b"
     )
 
 

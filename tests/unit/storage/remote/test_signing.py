@@ -106,6 +106,8 @@ def test_keys_come_from_the_settings_or_a_secret(people, tmp_path, monkeypatch):
         monkeypatch.setenv("FLOWRA_SECRET_RESULT_KEY", secret)
         with open_store(f"shared://{shared}") as store:
             store.publish(record(1), replace=True)
+            sealed = open_envelope(KEY, store.objects.get(store._layout.record(KEY)))
+        assert keys(people, trusts=["ann"]).trust(KEY, sealed)
     monkeypatch.delenv("FLOWRA_SECRET_RESULT_KEY")
     monkeypatch.setenv("FLOWRA_RESULT_SIGNERS", ann[1])
     assert RecordKeys.from_settings().trusted == keys(people, trusts=["ann"]).trusted

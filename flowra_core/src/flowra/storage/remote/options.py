@@ -38,7 +38,7 @@ class RemoteOptions:
     namespace: str = DEFAULT_NAMESPACE
     read_only: bool = False
     heartbeat: float = _HEARTBEAT
-    connections: int = 16
+    connections: int = 32
 
     def on(self, location: str) -> str:
         """Return an address with these options on it, as far as they are not what they would be without."""
