@@ -10,7 +10,7 @@ from flowra.plugin.manager import PluginManager, use_manager
 from flowra.storage.address import open_store
 from flowra.storage.local.store import LocalStore
 from flowra.storage.remote.shared_folder import SharedFolder
-from flowra.storage.remote.store import RemoteStore
+from flowra.storage.tiers.store import TieredStore
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}", "file://localhost{}"])
@@ -52,10 +52,13 @@ def no_store(address, *, durability):
     return address
 
 
-def objects(address, *, durability):
+class BucketObjects(SharedFolder):
     """A service that keeps objects, as a pack gives it."""
-    assert "?" not in address
-    return SharedFolder(Path(address.removeprefix("bucket://")))
+
+    def __init__(self, address):
+        assert "?" not in address
+        super().__init__(Path(address.removeprefix("bucket://")))
+        self.location = address
 
 
 class Plugin:
@@ -66,14 +69,14 @@ class Plugin:
         return [
             StorageEntry("mirror", "mirrors:MirrorStore"),
             StorageEntry("wrong", "mirrors:no_store"),
-            StorageEntry("bucket", "mirrors:objects"),
+            StorageEntry("bucket", "mirrors:BucketObjects"),
         ]
 
 
 @pytest.fixture
 def manager(monkeypatch):
     module = ModuleType("mirrors")
-    module.MirrorStore, module.no_store, module.objects = MirrorStore, no_store, objects
+    module.MirrorStore, module.no_store, module.BucketObjects = MirrorStore, no_store, BucketObjects
     monkeypatch.setitem(sys.modules, "mirrors", module)
     manager = PluginManager()
     manager.register(Plugin(), "mirrors")
@@ -91,17 +94,18 @@ def test_a_backend_that_is_no_store_is_refused(manager):
         open_store("wrong://x")
 
 
-def test_a_service_that_keeps_objects_becomes_a_store(manager, tmp_path):
+def test_a_service_that_keeps_objects_becomes_a_store(manager, tmp_path, monkeypatch):
+    monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
     with open_store(f"bucket://{tmp_path}?namespace=lab&read_only=true") as store:
-        assert isinstance(store, RemoteStore)
-        assert store.read_only
-        assert store.location == f"shared://{tmp_path}?namespace=lab&read_only=true&heartbeat=5"
+        assert isinstance(store, TieredStore)
+        assert store.location == f"bucket://{tmp_path}?namespace=lab&read_only=true"
 
 
-def test_a_shared_folder_is_a_store(tmp_path):
+def test_a_shared_folder_is_a_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "a team").mkdir()
     with open_store(f"shared://{tmp_path}/a%20team?connections=2") as store:
-        assert isinstance(store, RemoteStore)
+        assert isinstance(store, TieredStore)
         with open_store(store.location) as again:
             assert again.location == store.location == f"shared://{tmp_path}/a%20team?connections=2"
 

@@ -21,8 +21,8 @@ from flowra.storage.local.file_digests import FILE_CODEC, FileDigests
 from flowra.storage.record import Record
 from flowra.storage.refs import INLINE_LIMIT, BlobRef, InlineRef, Ref, blobs_of, digest_of
 from flowra.storage.remote.blobs import RemoteBlobs
-from flowra.storage.remote.inventory import count_all, verify_all
 from flowra.storage.remote.collecting import Collector
+from flowra.storage.remote.inventory import count_all, verify_all
 from flowra.storage.remote.layout import Layout
 from flowra.storage.remote.leases import Leases
 from flowra.storage.remote.notices import Notices
@@ -203,8 +203,8 @@ class RemoteStore(Store):
     def records(self) -> Iterator[Record]:
         """Yield every record, whoever signed it."""
         self._check_open()
-        for record, _, _ in self._records.everything(self._threads())[0].values():
-            yield record
+        for page in self._records.everything(self._threads()):
+            yield from (record for record, _ in page.records)
 
     def stats(self) -> StoreStats:
         """Count what there is. Nothing is ever put aside: damaged values are removed."""
