@@ -9,10 +9,11 @@ import pytest
 
 from flowra.config.signing_keys import new_key
 from flowra.exceptions import UsageError
-from flowra.storage.address import open_store
 from flowra.storage.record import Record
 from flowra.storage.refs import InlineRef
 from flowra.storage.remote.envelope import open_envelope, seal
+from flowra.storage.remote.opening import open_remote
+from flowra.storage.remote.shared_folder import SharedFolder
 from flowra.storage.remote.signing import RecordKeys
 
 KEY = sha256(b"key").digest()
@@ -104,7 +105,7 @@ def test_keys_come_from_the_settings_or_a_secret(people, tmp_path, monkeypatch):
     body = "".join(itertools.islice(ann[0].read_text().splitlines(), 1, 2))
     for secret in (ann[0].read_text(), body):
         monkeypatch.setenv("FLOWRA_SECRET_RESULT_KEY", secret)
-        with open_store(f"shared://{shared}") as store:
+        with open_remote(SharedFolder(shared)) as store:
             store.publish(record(1), replace=True)
             sealed = open_envelope(KEY, store.objects.get(store._layout.record(KEY)))
         assert keys(people, trusts=["ann"]).trust(KEY, sealed)
