@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowra.exceptions import StoreError, UsageError
+from flowra.exceptions import UsageError
 
 if TYPE_CHECKING:
     from flowra.cli.request import Request
@@ -183,12 +183,7 @@ def _run_once(
     if dry_run:
         show_plan(session, request.plan, policy, as_json=as_json)
         return 0
-    if require_remote:
-        from flowra.execute.session.settling import check_remote
-
-        check_remote(session.store)
     control = RunControl()
-    not_there: StoreError | None = None
     with _interruptible(control), view:
         run = session.run_plan(
             request.plan,
@@ -197,15 +192,12 @@ def _run_once(
             control=control,
             policy=policy,
             resume=resume,
+            uploads="require" if require_remote else "wait",
             header=request.header,
         )
-        try:
-            session.settle(run, require=require_remote, observers=[view.observe], control=control)
-        except StoreError as error:
-            not_there = error
     view.conclude(run)
-    if not_there is not None and run.status == "succeeded":
-        raise not_there
+    if run.status == "succeeded" and run.not_uploaded is not None:
+        raise run.not_uploaded
     if run.status == "cancelled":
         return 130
     return 4 if run.failures else 0

@@ -100,10 +100,6 @@ def run_batch(
         return _show_plan(session, asked, items, sweep, outputs, as_json=options.as_json)
     if options.results is not None:
         ResultsTable.check(options.results)
-    if options.require_remote:
-        from flowra.execute.session.settling import check_remote
-
-        check_remote(session.store)
     control = RunControl()
     with ExitStack() as stack:
         view = stack.enter_context(
@@ -127,6 +123,7 @@ def run_batch(
                 control=control,
                 policy=options.policy,
                 resume=options.resume,
+                uploads="require" if options.require_remote else "wait",
                 header={**asked.header, "batch": spec.to_json()},
             )
         except GraphInvalidError as error:
@@ -142,12 +139,14 @@ def run_batch(
                     rows.add(result)
                 summary.add(result)
                 view.add(result, batch.totals)
-        if batch.id:
-            session.settle(batch, require=options.require_remote, observers=[view], control=control)
         summary.conclude(view.say, table, resumable=spec.file != STDIN)
     if batch.status == "cancelled":
         return 130
-    return 5 if batch.totals.failed else 0
+    if batch.totals.failed:
+        return 5
+    if batch.not_uploaded is not None:
+        raise batch.not_uploaded
+    return 0
 
 
 def _ports(session: Session, asked: Asked) -> Callable[[str], Port | None]:

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
 from flowra.dag.port import jsonable
-from flowra.exceptions import FlowraError
+from flowra.exceptions import FlowraError, StoreError
 from flowra.execute.batch import feed as feeding
 from flowra.execute.batch.feed import BatchFeed, Window
 from flowra.execute.batch.item import ItemResult, Totals, item_folder
@@ -39,6 +39,7 @@ class Batch:
         totals: How many items came to what, so far.
         control: Stops it.
         warnings: What went wrong without stopping it, once it has ended.
+        not_uploaded: Why not every result is in the remote store, where that is required, once it has ended.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Batch:
         self.totals = Totals(source.total)
         self.control = control
         self.warnings: tuple[str, ...] = ()
+        self.not_uploaded: StoreError | None = None
         self._ordered = ordered
         self._stop_after = stop_after
         self._export = export
@@ -168,6 +170,7 @@ class Batch:
             status = "cancelled" if self.control.cancelled else "failed" if failed else "succeeded"
             opened.close(status, {})
             self.warnings = tuple(opened.warnings)
+            self.not_uploaded = opened.not_uploaded
         except BaseException as error:  # noqa: BLE001  whoever takes the results gets it
             self._error = error
         self._results.put(None)

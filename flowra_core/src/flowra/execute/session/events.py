@@ -204,7 +204,7 @@ class ItemEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class Uploading(Event):
-    """Results of the run are still to be uploaded: so many, of so many bytes. Comes after `finished`."""
+    """Results of the run are still to be uploaded: so many, of so many bytes."""
 
     name: ClassVar[str] = "uploading"
 

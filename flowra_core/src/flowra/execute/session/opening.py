@@ -15,7 +15,7 @@ from flowra.dag.catalog import NodeCatalog
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput
 from flowra.dag.plan.physical import PhysicalPlan, physical_plan
 from flowra.dag.plan.planner import outputs_of
-from flowra.exceptions import PluginError, UsageError
+from flowra.exceptions import PluginError, StoreError, UsageError
 from flowra.execute.batch.feed import BatchFeed
 from flowra.execute.capture import capturing
 from flowra.execute.control import RunControl, interruptible
@@ -26,6 +26,7 @@ from flowra.execute.session.history import PastRun, RunHistory
 from flowra.execute.session.journal import Journal
 from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import new_run_id
+from flowra.execute.session.settling import AfterRun, check_remote, settle
 from flowra.execute.values import Value
 from flowra.storage.store import Store
 
@@ -46,6 +47,7 @@ class RunOptions:
     resume: str | None = None
     header: Mapping[str, Any] | None = None
     watcher: Watcher | None = None
+    uploads: AfterRun = "later"
 
 
 @dataclass
@@ -57,14 +59,20 @@ class OpenRun:
         reporter: Who is told.
         journal: Its journal; None without a cache.
         began: When it began, by `time.perf_counter`.
+        history: The journals of all runs.
+        uploads: What of the results that are on their way to a remote store when it ends.
         warnings: What went wrong without stopping it.
+        not_uploaded: Why not every result is in the remote store, where that is required.
     """
 
     job: Job
     reporter: EventReporter
     journal: Journal | None
     began: float
+    history: RunHistory
+    uploads: AfterRun
     warnings: list[str] = field(default_factory=list)
+    not_uploaded: StoreError | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -89,14 +97,18 @@ class OpenRun:
         if self.journal is not None and self.journal.broken:
             self.reporter.log("", self.journal.broken, "warning")
             self.warnings.append(self.journal.broken)
-        seconds = self._finish(status, outputs)
+        seconds = self._finish(status, outputs, self.uploads)
         self.warnings += self.reporter.broken
         return seconds
 
-    def _finish(self, status: str, outputs: dict[str, Any]) -> float:
+    def _finish(self, status: str, outputs: dict[str, Any], uploads: AfterRun = "later") -> float:
         seconds = time.perf_counter() - self.began
         if self.journal is not None:
             self.journal.finish(status, seconds, outputs)
+        job = self.job
+        if job.cache is not None:
+            with _heard(job.cache, self.reporter):
+                self.not_uploaded = settle(job.cache.store, self.history, job.run_id, job.catalog, job.control, uploads)
         self.reporter.finished(status, seconds, outputs)
         return seconds
 
@@ -137,8 +149,10 @@ class RunOpener:
 
         Raises:
             UsageError: There is no such run to resume, or the folder can't be written to.
-            StoreError: The store can't be opened.
+            StoreError: The store can't be opened; or results are required there, and it does not take any.
         """
+        if options.uploads == "require":
+            check_remote(self._store())
         run_id = new_run_id(plan.name)
         output_dir = options.output_dir
         folder = Path(output_dir) if output_dir is not None else load_settings().output_dir / run_id
@@ -174,7 +188,7 @@ class RunOpener:
             origin=origin,
             batch=feed,
         )
-        return OpenRun(job, reporter, journal, began, warnings)
+        return OpenRun(job, reporter, journal, began, self.history, options.uploads, warnings)
 
     def reporter(
         self, run_id: str, observers: Sequence[Observer], control: RunControl

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flowra.dag.plan.logical import LogicalPlan
-from flowra.exceptions import NodeFailedError, RunCancelledError, RunError
+from flowra.exceptions import NodeFailedError, RunCancelledError, RunError, StoreError
 
 __all__ = ["Run", "new_run_id"]
 
@@ -32,6 +32,7 @@ class Run:
         output_dir: The folder with the files of the run.
         seconds: How long it took.
         warnings: What went wrong without stopping it: an observer that failed, one that could not be loaded.
+        not_uploaded: Why not every result is in the remote store, where the run was told to require that.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Run:
     output_dir: Path
     seconds: float
     warnings: tuple[str, ...] = field(default=())
+    not_uploaded: StoreError | None = None
 
     def raise_for_status(self) -> Run:
         """Return the run if it succeeded.
@@ -51,11 +53,14 @@ class Run:
         Raises:
             NodeFailedError: The first failure, if nodes failed.
             RunCancelledError: The run was cancelled.
+            StoreError: A result is not in the remote store, and has to be.
         """
         if self.failures:
             raise next(iter(self.failures.values()))
         if self.status == "cancelled":
             raise RunCancelledError(f"run {self.id} was cancelled", why=f"{len(self.not_run)} nodes were not run")
+        if self.not_uploaded is not None:
+            raise self.not_uploaded
         return self
 
     def __getitem__(self, name: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +31,7 @@ from flowra.execute.session.opening import RunOpener, RunOptions, asked_of
 from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import Run
 from flowra.execute.session.running import RunningRun
+from flowra.execute.session.settling import AfterRun
 from flowra.plugin.manager import PluginManager, manager_in_context
 from flowra.storage.address import open_store
 from flowra.storage.store import Store
@@ -131,6 +131,7 @@ class Session:
         control: RunControl | None = None,
         policy: CachePolicy | None = None,
         resume: str | None = None,
+        uploads: AfterRun = "later",
     ) -> Run:
         """Run a graph to its end and return what came of it.
 
@@ -145,6 +146,9 @@ class Session:
             policy: Which nodes are not to be looked up, or not to be recorded.
             resume: The id of an earlier run, from which what succeeded is taken over, nodes that are not cached
                 included.
+            uploads: What of the results that are on their way to a remote store when the run has ended: `later` leaves
+                them to the background, and to `close`; `wait` waits for them some seconds; `require` until every result
+                of the run is there, except where a node states that they stay on this machine (`Run.not_uploaded`).
 
         Raises:
             GraphInvalidError: The graph has mistakes, or an input is missing; carries all of them.
@@ -160,6 +164,7 @@ class Session:
             control=control,
             policy=policy,
             resume=resume,
+            uploads=uploads,
             header={"graph": _as_data(graph), "inputs": _plain_inputs(inputs)},
         )
 
@@ -212,6 +217,7 @@ class Session:
         control: RunControl | None = None,
         policy: CachePolicy | None = None,
         resume: str | None = None,
+        uploads: AfterRun = "later",
         header: Mapping[str, Any] | None = None,
     ) -> Batch:
         """Run a graph for many items in one run, and give what comes of each as soon as it is there.
@@ -245,6 +251,7 @@ class Session:
             control: With it another thread can cancel it.
             policy: Which nodes are not to be looked up, or not to be recorded.
             resume: The id of an earlier run, from which what succeeded is taken over.
+            uploads: See `run`; what is required and not there is said by `Batch.not_uploaded`.
             header: What the journal says of the batch besides its graph.
 
         Raises:
@@ -268,7 +275,7 @@ class Session:
             return batch
         template = planned.template
         about = {"graph": _as_data(graph), "inputs": _plain_inputs(inputs), "batch": {}, **(header or {})}
-        options = RunOptions(output_dir, observers, batch.control, policy, resume, about)
+        options = RunOptions(output_dir, observers, batch.control, policy, resume, about, uploads=uploads)
         batch.start(
             template,
             source.items(planned.names),
@@ -290,6 +297,7 @@ class Session:
         resume: str | None = None,
         header: Mapping[str, Any] | None = None,
         watcher: Watcher | None = None,
+        uploads: AfterRun = "later",
     ) -> Run:
         """Run a plan that `plan` gave; see `run`.
 
@@ -302,8 +310,9 @@ class Session:
             resume: The id of an earlier run.
             header: What the journal says of the graph besides its name.
             watcher: Who stands beside the calls of the nodes, as a debugger does.
+            uploads: See `run`.
         """
-        options = RunOptions(output_dir, observers, control, policy, resume, header, watcher)
+        options = RunOptions(output_dir, observers, control, policy, resume, header, watcher, uploads)
         opened = self._opener.open(plan, options)
         job = opened.job
         wanted = outputs_of(plan)
@@ -326,6 +335,7 @@ class Session:
             output_dir=job.output_dir,
             seconds=seconds,
             warnings=tuple(opened.warnings),
+            not_uploaded=opened.not_uploaded,
         )
 
     @_with_own_packs
@@ -333,33 +343,6 @@ class Session:
         """Ask the cache what of a plan has to run; nothing runs, and no value is read."""
         reporter = EventReporter("", [], RunControl())
         return asked_of(plan, self._opener.result_cache(reporter, policy, None, None), outputs_of(plan).values())[0]
-
-    @_with_own_packs
-    def settle(
-        self,
-        run: Run | Batch,
-        *,
-        require: bool = False,
-        observers: Sequence[Observer] = (),
-        control: RunControl | None = None,
-    ) -> None:
-        """Wait for what is on its way to a remote store: a few seconds, and the next session goes on with the rest.
-
-        Args:
-            run: The run after which this is done.
-            require: Wait until every result of the run is there, except where a node states that they stay here.
-            observers: Who is told how much is left.
-            control: With it another thread can end the wait.
-
-        Raises:
-            StoreError: What is required can't be had.
-        """
-        from flowra.execute.session.settling import settle
-
-        control = control if control is not None else RunControl()
-        reporter = self._opener.reporter(run.id, observers, control)[0]
-        with self._store.heard_by(reporter) if self._store is not None else nullcontext():
-            settle(self._store, run.id, self.history, self.catalog, control, require=require)
 
     def close(self) -> None:
         """Close the warm node instances, whatever the executor holds, and a store that the session opened."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.exceptions import FlowraError, StoreError, StoreUnavailableError, UsageError
 from flowra.execute.control import RunControl
 from flowra.execute.session.history import RunHistory
 from flowra.storage.store import Store
-from flowra.storage.tiers.store import TieredStore
 
-__all__ = ["check_remote", "settle"]
+if TYPE_CHECKING:
+    from flowra.storage.tiers.store import TieredStore
+
+__all__ = ["AfterRun", "check_remote", "settle"]
+
+#: What of the results that are on their way when a run has ended.
+AfterRun = Literal["later", "wait", "require"]
 
 
 def check_remote(store: Store | None) -> TieredStore:
@@ -21,6 +27,8 @@ def check_remote(store: Store | None) -> TieredStore:
         UsageError: It has no remote tier.
         StoreError: Its remote tier does not answer, or takes nothing.
     """
+    from flowra.storage.tiers.store import TieredStore
+
     if not isinstance(store, TieredStore):
         raise UsageError(
             "there is no remote store that results could be required in",
@@ -45,17 +53,25 @@ def check_remote(store: Store | None) -> TieredStore:
 
 
 def settle(
-    store: Store | None, run: str, history: RunHistory, catalog: NodeCatalog, control: RunControl, *, require: bool
-) -> None:
-    """Wait for what is on its way; see `Session.settle`."""
-    if require:
-        uploads = check_remote(store).uploads
-        uploads.require(_keys(run, history, catalog), give_up=lambda: control.cancelled)
-    elif isinstance(store, TieredStore) and store.uploads.left:
-        store.uploads.wait(give_up=lambda: control.cancelled)
+    store: Store | None, history: RunHistory, run: str, catalog: NodeCatalog, control: RunControl, after: AfterRun
+) -> StoreError | None:
+    """Wait for what is on its way, as `Session.run` says; return why not everything is there that has to be."""
+    from flowra.storage.tiers.store import TieredStore
+
+    if after == "later" or not isinstance(store, TieredStore):
+        return None
+    if after == "wait":
+        if store.uploads.left:
+            store.uploads.wait(give_up=lambda: control.cancelled)
+        return None
+    try:
+        store.uploads.require(_keys(run, history, catalog, store), give_up=lambda: control.cancelled)
+    except StoreError as error:
+        return error
+    return None
 
 
-def _keys(run: str, history: RunHistory, catalog: NodeCatalog) -> Iterator[bytes]:
+def _keys(run: str, history: RunHistory, catalog: NodeCatalog, store: TieredStore) -> Iterator[bytes]:
     """Yield the keys of a run's results, except of nodes that state that their results stay on the machine."""
     stays: dict[str, bool] = {}
     for call in history.read(run).calls.values():
@@ -64,5 +80,8 @@ def _keys(run: str, history: RunHistory, catalog: NodeCatalog) -> Iterator[bytes
                 stays[call.type] = catalog.describe(call.type).traits.remote is False
             except FlowraError:  # a class of the program's own, that no pack contributes
                 stays[call.type] = False
-        if call.key is not None and not stays[call.type]:
+        if call.key is None or stays[call.type]:
+            continue
+        # What is not cached has a key, but no result under it.
+        if call.outputs is None or store.local.lookup(call.key) is not None:
             yield call.key
