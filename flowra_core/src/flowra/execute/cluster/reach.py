@@ -19,23 +19,28 @@ from flowra.storage.store import Store
 __all__ = ["StoreReach", "read_probe"]
 
 
-def read_probe(location: str, ref: list[Any]) -> list[str]:
-    """Return why a value that the driver wrote can't be read: run on a worker, before a run.
+def read_probe(location: str, ref: list[Any], home: str) -> list[str]:
+    """Return why a worker can't read what the driver wrote, or can't hand on what it writes: run there, before a run.
 
     Args:
         location: The store's address.
-        ref: The value's reference, as `ref_to_wire` wrote it.
+        ref: The reference of a value that the driver wrote, as `ref_to_wire` wrote it.
+        home: Where the driver's store keeps things first (`Store.home`).
 
     Returns:
-        Why it can't, empty if it can; and where this worker's store keeps things first (`Store.home`).
+        Why it can't, empty if it can; and where this worker's store keeps things first.
     """
+    probe = ref_from_wire(ref)
     try:
         with open_store(location) as store:
-            found = store.get(ref_from_wire(ref))  # type: ignore[arg-type]
-            home = store.home
+            found = store.get(probe)  # type: ignore[arg-type]
+            own = store.home
+            if found is not None and own != home:
+                # It may have been here since an earlier run: whether the others can be reached now is what counts.
+                store.share(probe)
     except (FlowraError, OSError) as error:
         return [getattr(error, "why", None) or str(error).partition("\n")[0], ""]
-    return ["" if found is not None else "another store lies there: what was just written to it is not in it", home]
+    return ["" if found is not None else "another store lies there: what was just written to it is not in it", own]
 
 
 class StoreReach:
@@ -71,7 +76,7 @@ class StoreReach:
         with suppress(StoreError):  # workers on this machine read it all the same
             self.store.share(ref)
         probe = ref_to_wire(ref)
-        answers = self._connection.ask_each(asked, read_probe, self.store.location, probe)
+        answers = self._connection.ask_each(asked, read_probe, self.store.location, probe, self.store.home)
         unable = []
         for member in asked:
             answer = answers.get(member.address)

@@ -113,6 +113,10 @@ class TieredStore(Store):
         missing = [blob for blob in blobs_of(ref) if blob.digest not in self._promised and not self.local.has(blob)]
         return not missing or self.remote.ask(lambda store: all(map(store.has, missing)), False)
 
+    def is_near(self, ref: BlobRef) -> bool:
+        """Return whether a value is here; see `Store.is_near`."""
+        return self.local.has(ref)
+
     def _fetched(self, ref: BlobRef) -> memoryview | None:
         content = self.remote.ask(lambda store: store.get(ref), None)
         if content is None:
