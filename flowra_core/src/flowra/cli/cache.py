@@ -22,6 +22,9 @@ __all__ = ["command"]
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 _store_option = click.option("--store", metavar="URI", help="Another store than the one in the settings.")
+_remote_option = click.option(
+    "--remote", is_flag=True, help="Of a store that machines share: what they share, not what is on this machine."
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -40,10 +43,11 @@ def path(store: str | None) -> None:
 
 @command.command("stats")
 @_store_option
+@_remote_option
 @_json_option
-def stats(store: str | None, as_json: bool) -> None:
+def stats(store: str | None, remote: bool, as_json: bool) -> None:
     """Count what is in the store."""
-    with _opened(store) as opened:
+    with _opened(store, remote=remote) as opened:
         found = opened.stats()
     if as_json:
         print_json(found.to_json())
@@ -57,10 +61,11 @@ def stats(store: str | None, as_json: bool) -> None:
 
 @command.command("verify")
 @_store_option
+@_remote_option
 @_json_option
-def verify(store: str | None, as_json: bool) -> int:
+def verify(store: str | None, remote: bool, as_json: bool) -> int:
     """Read every stored byte, and put aside what is damaged; exit with 1 if anything was."""
-    with _opened(store) as opened:
+    with _opened(store, remote=remote) as opened:
         found = opened.verify()
     if as_json:
         print_json(found.to_json())
@@ -78,21 +83,23 @@ def verify(store: str | None, as_json: bool) -> int:
 @command.command("gc")
 @click.option("--max-size", metavar="SIZE", required=True, help="What may stay, as in 20GB or 512MiB.")
 @_store_option
+@_remote_option
 @_json_option
-def collect(max_size: str, store: str | None, as_json: bool) -> None:
+def collect(max_size: str, store: str | None, remote: bool, as_json: bool) -> None:
     """Drop results, the least recently used first, until the store is small enough; what runs use is kept."""
     most = parse_size(max_size)
-    with _opened(store) as opened:
+    with _opened(store, remote=remote) as opened:
         _show(opened.gc(most), as_json=as_json)
 
 
 @command.command("clear")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_store_option
+@_remote_option
 @_json_option
-def clear(yes: bool, store: str | None, as_json: bool) -> None:
+def clear(yes: bool, store: str | None, remote: bool, as_json: bool) -> None:
     """Drop every result; what runs use is kept."""
-    with _opened(store) as opened:
+    with _opened(store, remote=remote) as opened:
         if not yes and not click.confirm(f"Drop every result in {opened.location}?", err=True):
             raise click.Abort
         _show(opened.clear(), as_json=as_json)
@@ -111,13 +118,19 @@ def parse_size(text: str) -> int:
 
 
 @contextmanager
-def _opened(address: str | None) -> Iterator[Store]:
+def _opened(address: str | None, *, remote: bool = False) -> Iterator[Store]:
     from flowra.execute.session import Session
+    from flowra.storage.tiers.store import TieredStore
 
     with Session(store=address) as session:
         store = session.store
         assert store is not None, "a session with a cache has a store"
-        yield store
+        if not remote:
+            yield store
+            return
+        if not isinstance(store, TieredStore):
+            raise UsageError("this store is on this machine alone", where=store.location, fix="leave --remote out")
+        yield store.remote.store
 
 
 def _show(found: Collected, *, as_json: bool) -> None:

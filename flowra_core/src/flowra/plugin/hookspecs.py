@@ -105,6 +105,9 @@ def flowra_component_types() -> Iterable[ComponentTypeEntry]:
 def flowra_storage_backends() -> Iterable[StorageEntry]:
     """Contribute storage backends, each for the store addresses of one scheme.
 
+    The target is an `ObjectStore`, called with the address without the options that are the core's; or a `Store`,
+    called with the address and `durability`.
+
     Example:
         ```python
         from flowra.plugin import StorageEntry, hookimpl
