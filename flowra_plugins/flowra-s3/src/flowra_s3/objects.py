@@ -31,6 +31,8 @@ from flowra_s3.transfers import (
     joined,
     part_size,
     side_by_side,
+    slices,
+    slices_of_file,
 )
 
 __all__ = ["BucketObjects"]
@@ -45,9 +47,9 @@ class BucketObjects(ObjectStore):
     Each method sends what it has to once. A request fails at the latest when there is no connection for 5 seconds, when
     nothing comes for 20, or when it isn't over after 120 (`flowra_s3.service`); whatever is large travels in requests
     of 8 MiB, four at a time. What is written is signed and checked by the service with SHA-256. What is read is
-    compared with the length that was announced and, where a whole object is read, with a CRC-32 that lies beside it. An
-    upload in parts that fails is taken back; what a killed process leaves is for a rule of the bucket
-    (`AbortIncompleteMultipartUpload`).
+    compared with the length that was announced and, where a whole object is read, with a CRC-32 that lies beside it:
+    what comes is what lies there. An upload in parts that fails is taken back; what a killed process leaves is for a
+    rule of the bucket (`AbortIncompleteMultipartUpload`).
 
     It can't be pickled, since the client holds keys: send the address, and open it there.
 
@@ -83,7 +85,8 @@ class BucketObjects(ObjectStore):
         pieces = [reading.first, *self._rest(name, reading)]
         content = b"".join(pieces)
         if reading.is_whole:
-            check_content(reading.attributes, zlib.crc32(content), self._where(name))
+            crc, where = zlib.crc32(content), self._where(name)
+            check_content(reading.attributes, reading.tag, crc, lambda: slices(content), where)
         return content
 
     def download(self, name: str, target: Path) -> bool:
@@ -97,7 +100,7 @@ class BucketObjects(ObjectStore):
             for piece in self._rest(name, reading):
                 file.write(piece)
                 crc = zlib.crc32(piece, crc)
-        check_content(reading.attributes, crc, self._where(name))
+        check_content(reading.attributes, reading.tag, crc, lambda: slices_of_file(target), self._where(name))
         return True
 
     def put(self, name: str, parts: Sequence[Buffer], *, if_absent: bool = False) -> bool:
@@ -197,11 +200,11 @@ class BucketObjects(ObjectStore):
                 return None
             except BaseError as error:
                 if read_answer(error).status == 416:  # it ends at the start or before
-                    return _Reading(memoryview(b""), start, start, -1, {})
+                    return _Reading(memoryview(b""), start, start, -1, {}, None)
                 raise
         end = size if length is None else min(start + length, size)
         check_length(len(first), min(asked, end - start), self._where(name))
-        return _Reading(first, start, end, size, answer.attributes)
+        return _Reading(first, start, end, size, answer.attributes, answer.meta["e_tag"])
 
     def _rest(self, name: str, reading: _Reading) -> Iterator[memoryview]:
         def fetch(start: int) -> memoryview:
@@ -235,13 +238,14 @@ class BucketObjects(ObjectStore):
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What is read of an object: its first part, from where to where it goes, and what lies beside the object."""
+    """What is read of an object: its first part, from where to where it goes, and what lies beside the whole."""
 
     first: memoryview
     start: int
     end: int
     size: int
     attributes: Mapping[str, Any]
+    tag: str | None
 
     @property
     def is_whole(self) -> bool:
