@@ -31,8 +31,8 @@ def clean_environment(monkeypatch, tmp_path):
 
 @pytest.fixture
 def keys(clean_environment, server, monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
