@@ -71,6 +71,8 @@ def test_one_place_has_one_spelling():
         ("oss://b-1?region=north", "'north' is no region"),
         ("oss://b-1?endpoint=http://a/b", "that is no endpoint"),
         ("oss://b-1?endpoint=ftp://a", "that is no endpoint"),
+        ("oss://b-1?timeout=soon", "a number of seconds from 0.1 to 600"),
+        ("oss://b-1?timeout=0", "a number of seconds from 0.1 to 600"),
         ("oss://b-1?internal=perhaps", "internal is true or false"),
     ],
 )

@@ -35,7 +35,7 @@ def proxy(server):
 @pytest.fixture
 def objects(signed_in, proxy, address):
     parts = PartSizes(part=128 << 10, above=256 << 10)
-    with OssObjects(address(proxy.url), timeouts=(1.0, 0.5), part_sizes=parts) as objects:
+    with OssObjects(address(proxy.url, more="&timeout=0.5"), part_sizes=parts) as objects:
         yield objects
 
 

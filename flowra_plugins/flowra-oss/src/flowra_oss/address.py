@@ -1,4 +1,4 @@
-"""Addresses of stores in OSS: `oss://bucket/prefix?region=…&endpoint=…&internal=true&profile=…&role=…`.
+"""Addresses of stores in OSS: `oss://bucket/prefix?region=…&endpoint=…&internal=true&profile=…&role=…&timeout=…`.
 
 An address is made to be written down, shared and logged: nothing in it is secret, and where somebody writes a key into
 one, it is refused without being repeated.
@@ -16,12 +16,14 @@ from flowra.exceptions import StoreError
 
 __all__ = ["OssAddress", "parse_address", "with_default_region"]
 
-_PARAMETERS = ("region", "endpoint", "internal", "profile", "role")
+_PARAMETERS = ("region", "endpoint", "internal", "profile", "role", "timeout")
 _BUCKET = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9._=@+-]+/)*[A-Za-z0-9._=@+-]+|")
 _ENDPOINT = re.compile(r"(?:(https?)://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z0-9]+){1,4}")
 _OWN_HOST = re.compile(r"oss-([a-z0-9-]+?)(-internal)?\.aliyuncs\.com")
+#: A healthy service begins to answer within one; a large upload takes longest to be put together.
+_TIMEOUT = 15.0
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -37,6 +39,7 @@ class OssAddress:
         internal: Whether the service is asked inside Alibaba Cloud's own network.
         profile: The profile that holds the credentials; empty for whatever is found first.
         role: The RAM role of this instance whose credentials are used; empty for none.
+        timeout: Seconds to wait for the next bytes of an answer.
         location: The address as it was given.
     """
 
@@ -47,6 +50,7 @@ class OssAddress:
     internal: bool
     profile: str
     role: str
+    timeout: float
     location: str
 
     @property
@@ -100,6 +104,7 @@ def parse_address(address: str) -> OssAddress:
         internal=internal,
         profile=given.get("profile", ""),
         role=given.get("role", ""),
+        timeout=_seconds(given.get("timeout") or str(_TIMEOUT), address),
         location=_location(parts.netloc, prefix, given),
     )
     return with_default_region(read, region)
@@ -157,6 +162,16 @@ def _truth(text: str, address: str) -> bool:
     if text.lower() not in _TRUTH:
         raise StoreError("internal is true or false", where=address)
     return _TRUTH[text.lower()]
+
+
+def _seconds(text: str, address: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 600:
+        raise StoreError("timeout is a number of seconds from 0.1 to 600", where=address)
+    return seconds
 
 
 def _location(bucket: str, prefix: str, given: dict[str, str]) -> str:

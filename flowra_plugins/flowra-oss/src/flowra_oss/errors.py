@@ -23,7 +23,9 @@ _FIXES = {
     "UserDisable": "the account is disabled or in arrears: look into the console",
 }
 #: Refusals that pass: the service is busy, or wants to be asked less often.
-_PASSING_CODES = frozenset({"RequestTimeout", "SlowDown", "Throttling", "QpsLimitExceeded", "InvalidDigest"})
+_PASSING_CODES = frozenset(
+    {"InvalidDigest", "OperationAborted", "QpsLimitExceeded", "RequestTimeout", "SlowDown", "Throttling"}
+)
 _PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _DENIED_STATUSES = frozenset({401, 403})
 

@@ -29,6 +29,8 @@ __all__ = ["OssObjects"]
 _BATCH = 1000
 #: Connections that are kept open for the next request.
 _CONNECTIONS = 64
+#: Seconds for a connection to be made.
+_CONNECTED_WITHIN = 5.0
 #: Without this OSS answers a range that begins behind an object's end with the whole object.
 _STRICT_RANGE = {"x-oss-range-behavior": "standard"}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -44,7 +46,6 @@ class OssObjects(ObjectStore):
 
     Args:
         address: `oss://bucket/prefix?…`, see `flowra_oss.address`.
-        timeouts: Seconds for a connection to be made, and for the next bytes to come.
         part_sizes: How large files are cut.
         metadata_address: Where the instance gives out the credentials of its RAM role.
 
@@ -61,7 +62,6 @@ class OssObjects(ObjectStore):
         self,
         address: str,
         *,
-        timeouts: tuple[float, float] = (5.0, 30.0),
         part_sizes: PartSizes | None = None,
         metadata_address: str = METADATA_ADDRESS,
     ) -> None:
@@ -79,7 +79,7 @@ class OssObjects(ObjectStore):
         self.conditional_put = False
         self._prefix = f"{parsed.prefix}/" if parsed.prefix else ""
         self._part_sizes = part_sizes or PartSizes()
-        self._bucket = _bucket(parsed, provider_of(profile, metadata_address=metadata_address), timeouts)
+        self._bucket = _bucket(parsed, provider_of(profile, metadata_address=metadata_address))
 
     def __repr__(self) -> str:
         return f"OssObjects({self.location!r})"
@@ -263,7 +263,7 @@ class _Sentinel:
 _THERE_ALREADY, _NOTHING = _Sentinel(), _Sentinel()
 
 
-def _bucket(address: OssAddress, provider: CredentialsProvider, timeouts: tuple[float, float]) -> Bucket:
+def _bucket(address: OssAddress, provider: CredentialsProvider) -> Bucket:
     import oss2
 
     session = oss2.Session(pool_size=_CONNECTIONS)
@@ -275,7 +275,8 @@ def _bucket(address: OssAddress, provider: CredentialsProvider, timeouts: tuple[
             address.endpoint,
             address.bucket,
             session=session,
-            connect_timeout=timeouts,
+            # To be connected, and for the next bytes to come; one number would be for both.
+            connect_timeout=(min(_CONNECTED_WITHIN, address.timeout), address.timeout),
             # oss2 makes tables of its own for each checksum, with a library that needs a C compiler to be fast.
             enable_crc=False,
             region=address.region,

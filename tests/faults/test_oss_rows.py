@@ -1,6 +1,6 @@
-"""Rows 18, 19, 20, 22, 23, 24 and 34 of the faults, and leases, over the double of OSS; `fixtures.store_faults` has them.
+"""Rows 18, 19, 20, 22, 23, 24 and 34 of the faults over a bucket of OSS, on its double (no real one can be started).
 
-Rows 28 to 30 are in test_transfer_faults.py, for single transfers, and in test_tiers.py, for whole runs.
+The rows are in `fixtures.store_faults`. Rows 28 to 30 are in test_oss_faults.py.
 """
 
 from __future__ import annotations
