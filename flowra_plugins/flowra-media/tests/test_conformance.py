@@ -8,9 +8,10 @@ from fractions import Fraction
 import numpy as np
 
 from flowra.testing import ValueTypeSuite
-from flowra.type.value_type import Audio, Video
+from flowra.type.value_type import Audio, Mesh, PointCloud, Video
 from flowra_media.audio.waveform import Waveform
 from flowra_media.audio.writing import encode_audio
+from flowra_media.mesh.shapes import Points, TriangleMesh
 from flowra_media.video.editing import from_pictures
 
 
@@ -64,3 +65,45 @@ class TestVideo(ValueTypeSuite):
 
     def refused(self):
         return [None, 7, "no such file.mp4", b"", b"no video", np.zeros((3, 4, 5, 3), np.uint8)]
+
+
+class TestMesh(ValueTypeSuite):
+    value_type = Mesh()
+
+    def samples(self):
+        rng = np.random.default_rng(1)
+        places = rng.normal(size=(5, 3))
+        return [
+            TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), int)),
+            TriangleMesh(places, np.zeros((0, 3), int)),
+            (places, [[0, 1, 2], [2, 1, 4]]),
+            (places.astype(np.float32), np.array([[0, 1, 2]], np.uint8)),
+        ]
+
+    def refused(self):
+        places = np.zeros((3, 3))
+        return [
+            None, 7, "no such file.glb", (places, [[0, 1, 3]]), (places, [[0, 1, -1]]), (places, [[0.5, 1, 2]]),
+            (places * np.nan, [[0, 1, 2]]), (places + 1e300, [[0, 1, 2]]), (places[:, :2], [[0, 1, 2]]),
+            (places, [[0, 1]]),            ("text", "text"),
+        ]  # fmt: skip
+
+
+class TestPointCloud(ValueTypeSuite):
+    value_type = PointCloud()
+
+    def samples(self):
+        rng = np.random.default_rng(1)
+        places = rng.normal(size=(5, 3)).astype(np.float32)
+        colors = rng.integers(0, 256, (5, 3), np.uint8)
+        return [np.zeros((0, 3)), places, Points(places, colors), (places, colors[::-1])]
+
+    def refused(self):
+        return [
+            None,
+            7,
+            "no such file.ply",
+            np.zeros((3, 4)),
+            np.full((2, 3), np.inf),
+            (np.zeros((2, 3)), np.zeros((1, 3))),
+        ]

@@ -48,11 +48,33 @@ _NODES = {
             "FramesToVideo": "Make a video of pictures of one size, with a constant rate",
         },
     },
+    "meshes and points": {
+        "mesh_files": {
+            "LoadMesh": "Read a mesh from a GLB, OBJ, PLY or STL file: all its surfaces as one, each in its place",
+            "SaveMesh": "Write a mesh to a GLB, OBJ, PLY or STL file, whole or not at all",
+            "RenderMesh": "Draw a mesh, fitted into a picture, without a display: one light, no perspective",
+            "LoadPointCloud": "Read points with their colours from a PLY, XYZ or GLB file; of surfaces, the corners",
+            "SavePointCloud": "Write points to a PLY, XYZ or GLB file, whole or not at all",
+            "RenderPointCloud": (
+                "Draw points, fitted into a picture, without a display; far ones darker if without colour"
+            ),
+        },
+        "mesh_editing": {
+            "TransformMesh": "Scale, then turn, then move a mesh",
+            "SimplifyMesh": "Give a mesh fewer triangles, keeping its form as well as that goes",
+            "MergeMeshes": "Make one mesh of several",
+            "MeshNormals": "Work out which way a mesh's vertices and triangles face",
+            "MeasureMesh": "Measure a mesh: area, volume, bounds, and whether it is closed",
+            "SampleMesh": "Draw points at random from a mesh's surface, each place as likely as any other",
+        },
+    },
 }
 #: Value type of the core to the module of `flowra_media.types` and the class that handles it.
 _HANDLERS = {
     "Audio": "audio:AudioHandler",
     "Video": "video:VideoHandler",
+    "Mesh": "mesh:MeshHandler",
+    "PointCloud": "point_cloud:PointCloudHandler",
 }
 
 

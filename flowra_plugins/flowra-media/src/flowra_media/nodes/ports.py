@@ -7,9 +7,10 @@ from typing import Annotated
 from flowra.dag.node import BaseArgs
 from flowra.type.component_type import Placeholder
 from flowra_media.audio.waveform import Waveform
+from flowra_media.mesh.shapes import TriangleMesh
 from flowra_media.video.clip import VideoClip
 
-__all__ = ["Clip", "Sound"]
+__all__ = ["Clip", "Sound", "Surface"]
 
 
 class Sound(BaseArgs):
@@ -22,3 +23,9 @@ class Clip(BaseArgs):
     """A video that was worked on."""
 
     video: Annotated[VideoClip, Placeholder(description="The video")]
+
+
+class Surface(BaseArgs):
+    """A mesh that was worked on."""
+
+    mesh: Annotated[TriangleMesh, Placeholder(description="The mesh")]
