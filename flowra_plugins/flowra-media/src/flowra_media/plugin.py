@@ -68,6 +68,26 @@ _NODES = {
             "SampleMesh": "Draw points at random from a mesh's surface, each place as likely as any other",
         },
     },
+    "text and data": {
+        "text": {
+            "LoadText": "Read a text file; line ends become one character",
+            "SaveText": "Write a text file in UTF-8, whole or not at all",
+            "FormatText": "Fill a template: `{name}` and `{objects[0].score}` become values, `{{` and `}}` braces",
+            "JoinText": "Put texts one after the other, with a separator between them",
+            "SplitText": "Take a text apart, into lines or at a separator; nodes map over the parts",
+            "ReplaceText": (
+                "Replace what is found in a text, by a text or a regular expression that may not take for ever"
+            ),
+        },
+        "data": {
+            "LoadJson": "Read a JSON file",
+            "ParseJson": "Make data of a JSON text",
+            "SaveJson": "Write data to a JSON file, whole or not at all",
+            "PickJson": (
+                'Take a part out of data by its path: `objects[0].box`, `objects[*].name`, `["a key.with dots"]`'
+            ),
+        },
+    },
 }
 #: Value type of the core to the module of `flowra_media.types` and the class that handles it.
 _HANDLERS = {

@@ -1,0 +1,1 @@
+"""Text and JSON: files, paths into data, templates, replacing."""
