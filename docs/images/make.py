@@ -1,7 +1,7 @@
-"""Make the README's pictures: a run as a terminal shows it, and what came of it.
+"""Make the pictures of the README and the pages: a run as a terminal shows it, and what came of two.
 
-Run it when the display or the workflow changes, in an environment with Flowra, flowra-image and pyte (a terminal that
-draws nothing)::
+Run it when the display or the workflow changes, in an environment with Flowra, flowra-image, flowra-yolo and pyte (a
+terminal that draws nothing)::
 
     uv run --with pyte python docs/images/make.py
 """
@@ -36,6 +36,10 @@ def main() -> None:
         (picture,) = Path(folder).glob("flowra-output/*/picture.png")
         with Image.open(picture) as opened:
             opened.convert("RGB").resize((480, 480)).save(HERE / "faces.jpg", quality=88)
+        shapes = ["flowra", "run", "examples/shapes.json", "--output", "shapes"]
+        subprocess.run(shapes, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        with Image.open(Path(folder) / "shapes" / "picture.png") as opened:
+            opened.convert("RGB").save(HERE / "shapes.jpg", quality=88)
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text("$ flowra run examples/faces.json", style="bold"))
     for line in screen:

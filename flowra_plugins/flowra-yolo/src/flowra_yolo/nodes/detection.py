@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,6 +26,7 @@ class Detect(Node):
 
     libraries = ("onnxruntime", "opencv-python-headless")
     thread_safe = True
+    batch_size = 8
 
     class InitArgs(BaseArgs):
         """The model, and what runs it."""
@@ -90,10 +92,10 @@ class Detect(Node):
         network = Network(args.model, device=args.device, threads=args.threads, size=args.size)
         self.detector = Detector(network)
 
-    def run(self, context: RunContext, args: InputArgs) -> OutputArgs:
-        """Find what is in the picture."""
-        found = self.detector.find(args.image, self._limits(args))
-        return self.OutputArgs(detections=found, count=len(found))
+    def run_batch(self, context: RunContext, args: Sequence[InputArgs]) -> list[OutputArgs]:
+        """Find what is in some pictures, which pass through the model together."""
+        found = self.detector.find_in_all([each.image for each in args], [self._limits(each) for each in args])
+        return [self.OutputArgs(detections=each, count=len(each)) for each in found]
 
     def _limits(self, args: InputArgs) -> Limits:
         from flowra_yolo.reading import Limits
