@@ -72,7 +72,7 @@ def verify(store: str | None, remote: bool, as_json: bool) -> int:
     else:
         click.echo(f"{found.blobs:,} values ({size_in_words(found.bytes)}) and {found.records:,} results read")
         for each in found.quarantined:
-            click.echo(f"  damaged, put aside: {each}")
+            click.echo(f"  damaged: {each}")
         if found.damaged_records or found.incomplete_records:
             dropped = found.damaged_records + found.incomplete_records
             click.echo(f"  {dropped:,} results dropped; they are computed again when they are next asked for")

@@ -15,7 +15,7 @@ __all__ = ["command"]
 def command() -> None:
     """Look at stores that machines share, and move results to and from them.
 
-    flowra cache looks after what is in a store: counts, checks and collects it.
+    flowra cache --help: how to count, check and collect what is in a store; with --remote, in the shared one.
     """
 
 

@@ -60,4 +60,4 @@ def verify_all(
 
 def _damaged(refs: Sequence[BlobRef], layout: Layout, blobs: RemoteBlobs, pool: Executor) -> list[str]:
     whole = pool.map(blobs.is_whole, refs)
-    return [layout.blob(ref) for ref, is_whole in zip(refs, whole, strict=True) if not is_whole]
+    return [f"{layout.blob(ref)} (removed)" for ref, is_whole in zip(refs, whole, strict=True) if not is_whole]
