@@ -17,7 +17,7 @@ class Stores:
         folder.mkdir()
         self.opened = []
 
-    def __call__(self, *, keys=None, heartbeat=0.1, **options):
+    def __call__(self, *, keys=None, heartbeat=0.25, **options):
         objects = WatchedObjects(SharedFolder(self.folder))
         store = open_remote(objects, RemoteOptions(heartbeat=heartbeat, **options), keys or RecordKeys())
         self.opened.append(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from hashlib import sha256
@@ -149,7 +150,7 @@ def test_a_collection_whose_owner_died_keeps_nobody_from_working_or_collecting(s
     [ref] = fill(store, 1)
     store.close()
     watcher = stores()
-    watcher.objects.put(watcher._layout.sessions + "1-2-dead", [pulse(1, 0.1)])
+    watcher.objects.put(watcher._layout.sessions + "1-2-dead", [pulse(1, 0.25)])
     watcher.objects.put(watcher._layout.round, [Round("abcd", "1-2-dead").to_bytes()])
     watcher.objects.put(watcher._layout.collections + "abcd", [key(1) + ref.digest])
     watcher.objects.put(watcher._layout.collections + "collector", [b"1-2-dead 0123"])
@@ -172,7 +173,7 @@ def test_one_who_may_have_been_taken_for_lost_stops_collecting(stores):
         if method == "put" and "/sessions/" in arguments[0] and "." not in arguments[0].rpartition("/")[2]:
             raise StoreUnavailableError("no answer")
         if method == "list" and arguments[0] == collecting._layout.records:
-            time.sleep(0.5)
+            time.sleep(1.0)
         return call()
 
     collecting.lookup(key(5))
@@ -184,7 +185,7 @@ def test_one_who_may_have_been_taken_for_lost_stops_collecting(stores):
 
 
 def test_two_don_t_collect_at_once(stores):
-    store, other = stores(heartbeat=0.05), stores(heartbeat=0.05)
+    store, other = stores(heartbeat=0.1), stores(heartbeat=0.1)
     store.lookup(key(1))
     with (
         store._collector("collected").alone(),
@@ -193,17 +194,18 @@ def test_two_don_t_collect_at_once(stores):
         other.gc(0)
 
 
-def test_a_session_that_lives_and_never_answers_is_said(stores):
-    store = stores(heartbeat=0.05)
+def test_a_session_that_lives_and_never_answers_is_said(stores, monkeypatch):
+    monkeypatch.setattr("flowra.storage.remote.collecting._PATIENCE", 1.5)
+    store = stores()
     stop = threading.Event()
 
     def beat():
         number = 0
         while not stop.wait(0.02):
             number += 1
-            store.objects.put(store._layout.sessions + "1-2-odd", [pulse(number, 0.05)])
+            store.objects.put(store._layout.sessions + "1-2-odd", [pulse(number, 0.25)])
 
-    store.objects.put(store._layout.sessions + "1-2-odd", [pulse(0, 0.05)])
+    store.objects.put(store._layout.sessions + "1-2-odd", [pulse(0, 0.25)])
     thread = threading.Thread(target=beat)
     thread.start()
     try:
@@ -225,3 +227,32 @@ def test_a_session_that_goes_on_for_hours_says_what_it_used(stores, monkeypatch)
         time.sleep(0.01)
     store.close()
     assert len(names(stores(), store._layout.uses)) == 1
+
+
+@pytest.mark.parametrize("moved", [-1e8, 1e8])
+def test_clocks_that_were_moved_take_nothing_from_a_session(stores, monkeypatch, moved):
+    """Row 31: neither this machine's clock, nor the times of what the service keeps, say who is alive."""
+    store = stores()
+    [ref] = fill(store, 1)
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + moved)
+    for path in stores.folder.rglob("*"):
+        os.utime(path, (clock() + moved, clock() + moved))
+    collecting = stores()
+    assert collecting.gc(0).in_use_bytes == ref.size
+    with store.lock(key(1)), collecting.lock(key(1), timeout=0.5) as held:
+        assert not held
+    assert store.get(ref) is not None
+    assert collecting.lookup(key(1)) is not None
+
+
+def test_a_forked_child_is_a_session_of_its_own(stores):
+    store = stores()
+    fill(store, 1, 2, 3)
+    store.lookup_many([key(1), key(2)])
+    child = os.fork()
+    if not child:
+        found = store.lookup_many([key(1), key(2), key(3), key(4)])
+        with store.lock(key(1), timeout=0) as held:
+            os._exit(0 if len(found) == 3 and held and len(names(store, store._layout.sessions)) == 2 else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -12,7 +12,7 @@ def open_on(folder, conditional_put):
     objects = SharedFolder(shared)
     assert objects.conditional_put
     objects.conditional_put = conditional_put
-    return open_remote(objects, RemoteOptions(heartbeat=0.1))
+    return open_remote(objects, RemoteOptions(heartbeat=0.3))
 
 
 def damage(store, ref):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from hashlib import sha256
 
 import pytest
@@ -183,6 +184,35 @@ def test_a_right_that_could_not_be_given_back_is_given_back_later(stores):
         assert held
 
 
+def test_a_right_is_another_thread_s_only_once_it_was_given_back_to_all(stores):
+    """Else the removal of the first one's object could take the second one's away."""
+    store, other = stores(), stores()
+    taken = threading.Event()
+    second = store.lock(key(1), timeout=10)
+
+    def take():
+        assert second.acquire()
+        taken.set()
+
+    waiting = threading.Thread(target=take)
+
+    def remove_slowly(method, arguments, call):
+        if method == "delete" and "/locks/" in arguments[0][0] and not waiting.is_alive():
+            waiting.start()
+            assert not taken.wait(0.3)
+        return call()
+
+    store.objects.meddle = remove_slowly
+    with store.lock(key(1)):
+        pass
+    assert taken.wait(10)
+    waiting.join()
+    with other.lock(key(1), timeout=0.2) as held:
+        assert not held
+    store.objects.meddle = lambda method, arguments, call: call()
+    second.release()
+
+
 # ---- what others may have written
 
 
@@ -228,7 +258,7 @@ def test_namespaces_don_t_see_each_other(stores):
     assert two.stats().blobs == 0
     assert two.clear().blobs == 0
     assert one.lookup(key(1)) is not None
-    assert one.location.endswith("namespace=one&heartbeat=0.1")
+    assert one.location.endswith("namespace=one&heartbeat=0.25")
 
 
 def test_a_store_that_is_only_read_writes_nothing_and_says_so_once(stores, caplog, tmp_path):

@@ -34,7 +34,7 @@ from flowra.storage.remote.notices import Notices
 from flowra.storage.remote.objects import ObjectStore
 from flowra.storage.remote.pulses import LOST_AFTER
 from flowra.storage.remote.records import RemoteRecords
-from flowra.storage.remote.session import RemoteSession, Round, digests_in
+from flowra.storage.remote.session import MOST_DIGESTS, RemoteSession, Round, digests_in
 from flowra.storage.remote.uses import Uses
 from flowra.storage.reports import Collected
 
@@ -222,8 +222,12 @@ class Collector:
     def _live(self, going_on: Round, pool: Executor) -> frozenset[bytes]:
         """Return all that sessions have said to use."""
         live = set(self._session.used)
-        for content in pool.map(self._objects.get, self._said(going_on)):
-            live.update(digests_in(content or b""))
+
+        def read(name: str) -> list[bytes]:
+            return digests_in(self._objects.get(name, length=MOST_DIGESTS) or b"")
+
+        for digests in pool.map(read, self._said(going_on)):
+            live.update(digests)
         return frozenset(live)
 
     def _remove(self, names: Sequence[str]) -> None:

@@ -52,7 +52,8 @@ class Leases:
         self._condition = Condition(Lock())
         # By name: what the object holds; empty while it is being taken.
         self._held: dict[str, str] = {}
-        self._left: list[str] = []
+        # Objects that could not be removed, with what they hold.
+        self._left: list[tuple[str, str]] = []
         if session is not None:
             session.chores.append(self._give_what_is_left)
 
@@ -78,24 +79,29 @@ class Leases:
 
     def give(self, name: str) -> None:
         """Give a right back."""
-        token = self._forget(name)
-        if not token or self._session is None:
-            return
+        token = self._held.get(name)
         try:
-            if self._session.healthy or self._objects.get(name, length=_MOST_READ) == token.encode():
-                self._objects.delete([name])
+            # First the object: a thread that waits here may put its own under this name as soon as it is its turn.
+            if token and self._session is not None:
+                self._remove(name, token, surely_ours=self._session.healthy)
         except StoreError:
-            self._left.append(name)  # others wait until it is given, or until this session has ended
+            # Others wait until it is removed, or until this session has ended.
+            self._left.append((name, token or ""))
+        finally:
+            self._forget(name)
 
     def holds(self, name: str) -> bool:
         """Tell whether a right that was taken is still this session's, as far as it can know without asking."""
         return self._session is not None and self._session.healthy and bool(self._held.get(name))
 
-    def _forget(self, name: str) -> str:
+    def _forget(self, name: str) -> None:
         with self._condition:
-            token = self._held.pop(name, "")
+            self._held.pop(name, None)
             self._condition.notify_all()
-        return token
+
+    def _remove(self, name: str, token: str, *, surely_ours: bool) -> None:
+        if surely_ours or self._objects.get(name, length=_MOST_READ) == token.encode():
+            self._objects.delete([name])
 
     def _take_across_machines(self, name: str, patience: _Patience) -> bool:
         session = self._session
@@ -149,13 +155,12 @@ class Leases:
 
     def _give_what_is_left(self) -> None:
         left, self._left = self._left, []
-        for name in left:
-            if name not in self._held:
-                try:
-                    self._objects.delete([name])
-                except StoreError:
-                    self._left.append(name)
-                    raise
+        for number, (name, token) in enumerate(left):
+            try:
+                self._remove(name, token, surely_ours=False)
+            except StoreError:
+                self._left += left[number:]
+                raise
 
 
 class LeasedKey(KeyLock):

@@ -26,12 +26,16 @@ from flowra.storage.remote.notices import Notices
 from flowra.storage.remote.objects import ObjectStore
 from flowra.storage.remote.pulses import LOST_AFTER, Pulses, pulse
 
-__all__ = ["RemoteSession", "Round", "digests_in"]
+__all__ = ["MOST_DIGESTS", "RemoteSession", "Round", "digests_in"]
 
+#: Bytes of digests that are read from one object: those of eight million.
+MOST_DIGESTS = 256 << 20
 _NOTHING: frozenset[bytes] = frozenset()
 _MOST_READ = 1024
 #: Seconds between looks at a collection that is waited for: first, and at most.
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
+#: Seconds that a closing session waits for a sign of life that is on its way.
+_PATIENCE = 5.0
 
 
 class Round:
@@ -209,7 +213,7 @@ class RemoteSession:
         self._closing.set()
         if self._thread is None or os.getpid() != self._process:
             return
-        self._thread.join(timeout=30)
+        self._thread.join(_PATIENCE)
         self._thread = None
         own = self._layout.sessions + self.id
         with suppress(StoreError):  # it is then taken for lost, after a while
@@ -270,7 +274,7 @@ class RemoteSession:
         self._objects.put(f"{self._layout.sessions}{self.id}.{to.id}.{number}", [b"".join(used)])
 
     def _read_condemned(self, going_on: Round) -> frozenset[bytes]:
-        content = self._objects.get(self._layout.collections + going_on.id)
+        content = self._objects.get(self._layout.collections + going_on.id, length=MOST_DIGESTS)
         if content is None:
             return _NOTHING  # not said yet; whoever collects reads first what sessions use
         condemned = frozenset(digests_in(content))

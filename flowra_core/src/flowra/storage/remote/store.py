@@ -64,6 +64,7 @@ class RemoteStore(Store):
         self._closed = False
         self._pool_lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._pool_process = os.getpid()
         self._files = FileDigests(None)
         layout = self._layout = Layout(options.namespace)
         self._session = None if options.read_only else RemoteSession(objects, layout, options.heartbeat, self.notices)
@@ -261,7 +262,9 @@ class RemoteStore(Store):
 
     def _threads(self) -> Executor:
         with self._pool_lock:
-            if self._pool is None:
+            if self._pool is None or self._pool_process != os.getpid():
+                # A forked child has none of its parent's threads.
+                self._pool_process = os.getpid()
                 self._pool = ThreadPoolExecutor(self._options.connections, thread_name_prefix="flowra-remote")
             return self._pool
 

@@ -14,7 +14,7 @@ from struct import Struct
 from flowra.storage.refs import DIGEST_SIZE
 from flowra.storage.remote.layout import Layout
 from flowra.storage.remote.objects import ObjectStore
-from flowra.storage.remote.session import digests_in
+from flowra.storage.remote.session import MOST_DIGESTS, digests_in
 
 __all__ = ["Uses"]
 
@@ -40,7 +40,7 @@ class Uses:
         times: dict[bytes, float] = {}
         names = []
         for each in self._objects.list(self._layout.uses):
-            content = self._objects.get(each.name)
+            content = self._objects.get(each.name, length=MOST_DIGESTS)
             if content is None:
                 continue
             names.append(each.name)
