@@ -1,6 +1,6 @@
 """Row 30 of the faults: the service says 409 or 412, or its answer is lost after it had done what it was asked.
 
-A real shared folder keeps the objects; that an answer is lost after the deed is made up, since no service can be made to.
+A real shared folder keeps the objects. That an answer is lost after the deed is made up: no service can be made to.
 """
 
 from __future__ import annotations
