@@ -76,6 +76,22 @@ def test_files_are_tried_again_too(store, objects, tmp_path):
     assert not store.download("b", tmp_path / "target")
 
 
+def test_of_many_that_are_asked_for_some_may_fail_each_time(store, objects):
+    names = [f"record/{number}" for number in range(100)]
+    for name in names:
+        store.put(name, [name.encode()])
+    counted = itertools.count(1)
+
+    def fail(_):
+        if next(counted) % 10 == 0:
+            raise UNAVAILABLE
+
+    objects.before = fail
+    with ThreadPoolExecutor(4) as pool:
+        assert store.get_many(names, pool) == {name: name.encode() for name in names}
+    assert not store.breaker.is_open
+
+
 def test_what_is_refused_is_not_tried_again(store, objects):
     objects.before = failing(1, DENIED)
     with pytest.raises(StoreDeniedError):

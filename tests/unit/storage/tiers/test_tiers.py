@@ -124,6 +124,19 @@ def test_a_value_that_is_damaged_here_is_fetched_again(tiers):
     assert bytes(tiers.local.get(ref)) == blob(1).to_bytes()
 
 
+def test_a_value_that_is_gone_there_goes_there_again_when_it_was_computed_again(tiers, elsewhere, remote):
+    record = published(tiers, 1)
+    tiers.uploads.wait()
+    ref = record.outputs["out"]
+    [path] = (remote.path / "blobs").rglob(f"*{ref.digest.hex()[2:]}*")
+    path.unlink()
+    assert elsewhere.lookup(key(1)) is not None
+    assert elsewhere.get(ref) is None
+    published(elsewhere, 1)
+    elsewhere.uploads.wait()
+    assert bytes(remote.get(ref)) == blob(1).to_bytes()
+
+
 def test_what_is_collected_here_is_still_there(tmp_path, remote):
     with TieredStore(LocalStore(tmp_path / "a"), remote, choice="all") as store:
         record = published(store, 1)

@@ -113,8 +113,16 @@ class GuardedObjects(ObjectStore):
         return self._done(lambda: self.objects.delete(listed), longest=_longest(0) + len(listed))
 
     def get_many(self, names: Sequence[str], pool: Executor) -> Mapping[str, bytes]:
-        """Return those of some small objects that there are; see `ObjectStore.get_many`."""
-        return self._done(lambda: self.objects.get_many(names, pool), longest=_longest(0) + len(names))
+        """Return those of some small objects that there are; see `ObjectStore.get_many`.
+
+        If one fails, each is asked for by itself: of thousands some will, whenever all are asked for again.
+        """
+        try:
+            return self._tried(lambda: self.objects.get_many(names, pool), _longest(0) + len(names))
+        except CircuitOpenError:
+            raise
+        except StoreUnavailableError:
+            return super().get_many(names, pool)
 
     def close(self) -> None:
         """Let go of connections."""

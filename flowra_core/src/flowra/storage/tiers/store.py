@@ -70,6 +70,8 @@ class TieredStore(Store):
         self.uploads = Uploads(local, self.remote, self._bulletin, choice)
         # Values that remote results name: they are there, as far as is known.
         self._promised: set[bytes] = set()
+        # Values that the remote store was asked for and did not have: what stands for them has to go there again.
+        self._missed: set[bytes] = set()
         self._fetching = [Lock() for _ in range(16)]
         self._through = False
         self._closed = False
@@ -121,6 +123,7 @@ class TieredStore(Store):
         content = self.remote.ask(lambda store: store.get(ref), None)
         if content is None:
             self._promised.discard(ref.digest)
+            self._missed.add(ref.digest)
             return None
         with suppress(StoreError):  # a full disk is no reason to do without a value that is at hand
             self.local.put(Encoded(ref.codec, (content,)))
@@ -152,8 +155,10 @@ class TieredStore(Store):
         if self._through:
             return self._publish_through(record, replace)
         winner = self.local.publish(record, replace=replace)
-        if winner is record:
-            self.uploads.consider(record, replace=replace)
+        missed = self._missed.intersection(blob.digest for blob in winner.blobs())
+        self._missed -= missed
+        if winner is record or missed:
+            self.uploads.consider(winner, replace=replace)
         return winner
 
     def _is_whole(self, record: Record) -> bool:
