@@ -5,9 +5,11 @@ What moto never answers (it looks at no signature, clock or region) is put in it
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 from fixtures.fault_proxy import answer
@@ -139,6 +141,35 @@ def test_waiting_has_an_end(keys, monkeypatch):
             pytest.raises(StoreUnavailableError, match="no answer came in time"),
         ):
             objects.get("a")
+
+
+def test_a_slow_line_is_no_silence_while_much_is_sent(keys, monkeypatch):
+    monkeypatch.setattr(service, "SILENT_SECONDS", 0.3)
+    received = []
+
+    def read_slowly(listening):
+        connection, _ = listening.accept()
+        with connection:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(1)
+            size = int(re.search(rb"content-length: (\d+)", head, re.IGNORECASE)[1])
+            while sum(received) < size and (piece := connection.recv(1 << 16)):
+                received.append(len(piece))
+                time.sleep(0.01)
+            connection.sendall(b'HTTP/1.1 200 OK\r\nETag: "tag"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        # More than the buffers of both ends take.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        thread = threading.Thread(target=read_slowly, args=(listening,))
+        thread.start()
+        with BucketObjects(f"s3://bucket?endpoint=http://127.0.0.1:{listening.getsockname()[1]}") as objects:
+            began = time.monotonic()
+            assert objects.put("a", [bytes(8 << 20)])
+            assert time.monotonic() - began > 2 * service.SILENT_SECONDS
+        thread.join()
+    assert sum(received) == 8 << 20
 
 
 def test_a_service_without_tls_behind_an_https_address_says_so(server, keys):

@@ -37,6 +37,8 @@ from flowra_s3.transfers import (
 
 __all__ = ["BucketObjects"]
 
+#: Bytes that are sent in no time over any line.
+_QUICK = 256 << 10
 #: How many names one request to remove objects has.
 _NAMES = 1000
 
@@ -45,11 +47,11 @@ class BucketObjects(ObjectStore):
     """Objects in a bucket, through obstore.
 
     Each method sends what it has to once. A request fails at the latest when there is no connection for 5 seconds, when
-    nothing comes for 20, or when it isn't over after 120 (`flowra_s3.service`); whatever is large travels in requests
-    of 8 MiB, four at a time. What is written is signed and checked by the service with SHA-256. What is read is
-    compared with the length that was announced and, where a whole object is read, with a CRC-32 that lies beside it:
-    what comes is what lies there. An upload in parts that fails is taken back; what a killed process leaves is for a
-    rule of the bucket (`AbortIncompleteMultipartUpload`).
+    nothing comes for 10 (unless much is being sent), or when it isn't over after 300 (`flowra_s3.service`); whatever is
+    large travels in requests of 8 MiB, four at a time. What is written is signed and checked by the service with
+    SHA-256. What is read is compared with the length that was announced and, where a whole object is read, with a
+    CRC-32 that lies beside it: what comes is what lies there. An upload in parts that fails is taken back; what a
+    killed process leaves is for a rule of the bucket (`AbortIncompleteMultipartUpload`).
 
     It can't be pickled, since the client holds keys: send the address, and open it there.
 
@@ -65,7 +67,7 @@ class BucketObjects(ObjectStore):
         self.address = parse_address(address)
         self.location = str(self.address)
         self.conditional_put = self.address.conditional_put
-        self._client = connect(self.address)
+        self._client, self._patient_client = connect(self.address)
         self._pool = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="flowra-s3")
         self._bucket_seen = False
 
@@ -107,14 +109,15 @@ class BucketObjects(ObjectStore):
         """Write an object from buffers; see `ObjectStore.put`. With `if_absent` in one request, of 5 GiB at most."""
         views = [memoryview(part).cast("B") for part in parts]
         size = sum(map(len, views))
+        client = self._client_for(size)
         if if_absent and not self.conditional_put and self.head(name) is not None:
             return False
         with self._asked("an object can't be written", name):
             try:
                 if if_absent and self.conditional_put:
-                    obstore.put(self._client, name, joined(views), mode="create", attributes=_attributes(views))
+                    obstore.put(client, name, joined(views), mode="create", attributes=_attributes(views))
                 elif size <= PART:
-                    obstore.put(self._client, name, joined(views), use_multipart=False, attributes=_attributes(views))
+                    obstore.put(client, name, joined(views), use_multipart=False, attributes=_attributes(views))
                 else:
                     self._put_in_parts(name, in_parts(views), size, _attributes(views))
             except AlreadyExistsError as error:
@@ -129,7 +132,7 @@ class BucketObjects(ObjectStore):
         size, attributes = checksum_of_file(source)
         with self._asked("an object can't be written", name):
             if size <= PART:
-                obstore.put(self._client, name, source, use_multipart=False, attributes=attributes)
+                obstore.put(self._client_for(size), name, source, use_multipart=False, attributes=attributes)
             else:
                 self._put_in_parts(name, source, size, attributes)
 
@@ -216,9 +219,12 @@ class BucketObjects(ObjectStore):
 
         return side_by_side(self._pool, fetch, range(reading.start + PART, reading.end, PART))
 
+    def _client_for(self, size: int) -> Any:
+        return self._client if size <= _QUICK else self._patient_client
+
     def _put_in_parts(self, name: str, content: Any, size: int, attributes: Any) -> None:
         obstore.put(
-            self._client,
+            self._patient_client,
             name,
             content,
             use_multipart=True,

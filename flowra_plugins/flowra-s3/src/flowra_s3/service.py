@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flowra.exceptions import StoreDeniedError, StoreError
@@ -16,11 +16,13 @@ from flowra_s3.profiles import read_profile
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Client
 
-__all__ = ["connect"]
+__all__ = ["Clients", "connect"]
 
-#: Seconds in which a connection has to stand, in which a byte has to come, and in which a request has to be over;
-#: whatever is large travels in requests of `flowra_s3.objects.PART` bytes.
-CONNECT_SECONDS, SILENT_SECONDS, REQUEST_SECONDS = 5, 20, 120
+#: Seconds in which a connection has to stand, and in which a request has to be over; whatever is large travels in
+#: requests of `flowra_s3.transfers.PART` bytes.
+CONNECT_SECONDS, REQUEST_SECONDS = 5, 300
+#: Seconds in which a byte has to come. The library counts the time that it sends for as such in which nothing comes.
+SILENT_SECONDS = 10
 
 #: Retries are Flowra's own, the same for every service.
 _RETRIES: Any = {"max_retries": 0, "retry_timeout": timedelta(seconds=1)}
@@ -28,8 +30,28 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
-def connect(address: BucketAddress) -> Client:
-    """Return the client for an address. Nothing is sent yet, and the client neither retries nor waits for long.
+class Clients(NamedTuple):
+    """The clients for an address.
+
+    Attributes:
+        quick: For what is answered at once: it gives up a service that says nothing.
+        patient: For sending what is large, which may take long over a slow line.
+    """
+
+    quick: Client
+    patient: Client
+
+
+class _Plan(NamedTuple):
+    """How a client is made: its class, what it is given, and the options of its connections."""
+
+    kind: Any
+    arguments: dict[str, Any]
+    options: dict[str, Any]
+
+
+def connect(address: BucketAddress) -> Clients:
+    """Return the clients for an address. Nothing is sent yet, and they neither retry nor wait for long.
 
     Raises:
         StoreDeniedError: There are no credentials.
@@ -37,8 +59,24 @@ def connect(address: BucketAddress) -> Client:
     """
     from obstore.exceptions import BaseError
 
+    plan = {"s3": _s3, "gs": _gs, "az": _az}[address.scheme](address)
+    limits = {
+        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+        "timeout": timedelta(seconds=REQUEST_SECONDS),
+    }
+
+    def client(**more: Any) -> Client:
+        made: Client = plan.kind(
+            address.bucket,
+            prefix=address.prefix or None,
+            client_options={**plan.options, **limits, **more},
+            retry_config=_RETRIES,
+            **plan.arguments,
+        )
+        return made
+
     try:
-        return {"s3": _s3, "gs": _gs, "az": _az}[address.scheme](address)
+        return Clients(client(read_timeout=timedelta(seconds=SILENT_SECONDS)), client())
     except (BaseError, ValueError) as error:
         # The message of a client that can't be made may quote a setting, and a setting may be a key.
         raise StoreError(
@@ -49,14 +87,18 @@ def connect(address: BucketAddress) -> Client:
         ) from None
 
 
-def _s3(address: BucketAddress) -> Client:
+def _s3(address: BucketAddress) -> _Plan:
     from obstore.store import S3Store
 
     profile = {} if address.secret or address.anonymous else read_profile(address.profile)
     region = address.region or _variable(*_REGIONS) or profile.get("region") or "us-east-1"
     endpoint = address.endpoint or _variable(*_ENDPOINTS) or profile.get("endpoint_url")
-    # The library's own default takes no checksum along that S3 could compare with what came.
-    config: dict[str, Any] = {"region": region, "checksum_algorithm": "SHA256"}
+    config: dict[str, Any] = {
+        "region": region,
+        "virtual_hosted_style_request": not address.path_style,
+        # Without it nothing goes along that the service could compare with what came.
+        "checksum_algorithm": "SHA256",
+    }
     if endpoint:
         endpoint = check_endpoint(endpoint, str(address))
         if not address.path_style:
@@ -64,23 +106,16 @@ def _s3(address: BucketAddress) -> Client:
             endpoint = f"{parts.scheme}://{address.bucket}.{parts.netloc}"
         # The second is what stands before the first, and is in the environment perhaps.
         config |= {"endpoint": endpoint, "aws_endpoint_url_s3": endpoint}
-    config["virtual_hosted_style_request"] = not address.path_style
     provider = None
     if address.anonymous:
         config["skip_signature"] = True
     elif (provider := aws_credentials(address, profile)) is None and "web_identity_token_file" in profile:
         config |= {name: profile[name] for name in ("web_identity_token_file", "role_arn") if name in profile}
-    return S3Store(
-        address.bucket,
-        prefix=address.prefix or None,
-        config=config,  # type: ignore[arg-type]  # a dictionary by the names that it has
-        client_options=_client(endpoint, profile.get("ca_bundle")),
-        retry_config=_RETRIES,
-        credential_provider=provider,  # type: ignore[arg-type]
-    )
+    options = _connections(endpoint, os.environ.get("AWS_CA_BUNDLE") or profile.get("ca_bundle"))
+    return _Plan(S3Store, {"config": config, "credential_provider": provider}, options)
 
 
-def _gs(address: BucketAddress) -> Client:
+def _gs(address: BucketAddress) -> _Plan:
     from obstore.store import GCSStore
 
     config: dict[str, Any] = {}
@@ -88,16 +123,10 @@ def _gs(address: BucketAddress) -> Client:
         config["skip_signature"] = True
     elif address.secret:
         config["service_account_key"] = needed_secret(address, "service_account_key")
-    return GCSStore(
-        address.bucket,
-        prefix=address.prefix or None,
-        config=config,  # type: ignore[arg-type]
-        client_options=_client(None, None),
-        retry_config=_RETRIES,
-    )
+    return _Plan(GCSStore, {"config": config}, {})
 
 
-def _az(address: BucketAddress) -> Client:
+def _az(address: BucketAddress) -> _Plan:
     from obstore.store import AzureStore
 
     account = address.account or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
@@ -114,26 +143,14 @@ def _az(address: BucketAddress) -> Client:
         config["skip_signature"] = True
     elif address.secret:
         config["account_key"] = needed_secret(address, "account_key")
-    return AzureStore(
-        address.bucket,
-        prefix=address.prefix or None,
-        config=config,  # type: ignore[arg-type]
-        client_options=_client(address.endpoint, None),
-        retry_config=_RETRIES,
-    )
+    return _Plan(AzureStore, {"config": config}, _connections(address.endpoint, None))
 
 
-def _client(endpoint: str | None, ca_bundle: str | None) -> Any:
-    options: dict[str, Any] = {
-        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-        "read_timeout": timedelta(seconds=SILENT_SECONDS),
-        "timeout": timedelta(seconds=REQUEST_SECONDS),
-    }
+def _connections(endpoint: str | None, authorities: str | None) -> dict[str, Any]:
+    """Return the options of connections to an endpoint; without TLS only where its address says so."""
     if endpoint and endpoint.startswith("http://"):
-        options["allow_http"] = True
-    elif authorities := os.environ.get("AWS_CA_BUNDLE") or ca_bundle:
-        options["root_certificate"] = _read_authorities(authorities)
-    return options
+        return {"allow_http": True}
+    return {"root_certificate": _read_authorities(authorities)} if authorities else {}
 
 
 def _read_authorities(path: str) -> bytes:
