@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OssObjects"]
 
+_NOT_READ, _NOT_WRITTEN = "OSS can't be read from", "OSS can't be written to"
+_NOT_REMOVED = "objects can't be removed from OSS"
 #: Objects that are removed with one request, and that one page of a list holds: the most that OSS takes.
 _BATCH = 1000
 #: Connections that are kept open for the next request.
@@ -94,15 +97,14 @@ class OssObjects(ObjectStore):
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes | None:
         """Return an object's bytes, or some of them; see `ObjectStore.get`."""
-        what = f"{name} can't be read from OSS"
         if length == 0:
             return b"" if self.head(name) is not None else None
-        pieces = self._read(name, what, start, length)
+        pieces = self._read(name, start, length)
         return None if pieces is None else b"".join(pieces)
 
     def download(self, name: str, target: Path) -> bool:
         """Write an object to a file; see `ObjectStore.download`."""
-        pieces = self._read(name, f"{name} can't be read from OSS")
+        pieces = self._read(name)
         if pieces is None:
             return False
         try:
@@ -128,23 +130,21 @@ class OssObjects(ObjectStore):
                 raise
 
         size = sum(memoryview(part).nbytes for part in parts)
-        what = f"{name} can't be written to OSS"
-        result, _ = send(put, of_buffers(parts), size, what, self.location)
+        result, _ = send(put, of_buffers(parts), size, _NOT_WRITTEN, self._place(name))
         return result is not _THERE_ALREADY
 
     def upload(self, name: str, source: Path) -> None:
         """Write an object from a file; see `ObjectStore.upload`."""
-        key, size, what = self._key(name), file_size(source), f"{name} can't be written to OSS"
+        key, size, place = self._key(name), file_size(source), self._place(name)
         if size > self._part_sizes.above:
-            upload_in_parts(self._bucket, key, source, self._part_sizes.of(size), what, self.location)
+            upload_in_parts(self._bucket, key, source, self._part_sizes.of(size), _NOT_WRITTEN, place)
         else:
             pieces = of_file(source, 0, size)
-            send(lambda body: self._bucket.put_object(key, body), pieces, size, what, self.location)
+            send(lambda body: self._bucket.put_object(key, body), pieces, size, _NOT_WRITTEN, place)
 
     def head(self, name: str) -> ObjectInfo | None:
         """Return what OSS knows about an object; see `ObjectStore.head`."""
-        what = f"OSS does not say how it stands with {name}"
-        found = self._found(lambda: self._bucket.head_object(self._key(name)), what)
+        found = self._found(lambda: self._bucket.head_object(self._key(name)), name)
         return None if found is None else ObjectInfo(name, found.content_length, float(found.last_modified))
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
@@ -162,11 +162,10 @@ class OssObjects(ObjectStore):
         """Remove objects; see `ObjectStore.delete`."""
         keys = (self._key(name) for name in names)
         while batch := [*itertools.islice(keys, _BATCH)]:
-            what = "objects can't be removed from OSS"
-            gone = self._asked(lambda batch=batch: self._bucket.batch_delete_objects(batch), what)
+            gone = asked(partial(self._bucket.batch_delete_objects, batch), _NOT_REMOVED, self.location)
             left = set(batch) - set(gone.deleted_keys)
             if left:
-                raise StoreError(what, where=self.location, why=f"OSS left {len(left)}, {min(left)} among them")
+                raise StoreError(_NOT_REMOVED, where=self.location, why=f"OSS left {len(left)}, {min(left)} among them")
 
     def close(self) -> None:
         """Let go of connections; a second call does nothing."""
@@ -175,16 +174,18 @@ class OssObjects(ObjectStore):
     def _key(self, name: str) -> str:
         return self._prefix + name
 
-    def _asked(self, call: Any, what: str) -> Any:
-        return asked(call, what, self.location)
+    def _place(self, name: str) -> str:
+        """Return where an object is, for errors."""
+        return f"{name} in {self.location}"
 
     def _page(self, prefix: str, token: str) -> Any:
-        return self._asked(
+        return asked(
             lambda: self._bucket.list_objects_v2(self._key(prefix), continuation_token=token, max_keys=_BATCH),
-            "OSS does not list the objects there are",
+            "OSS does not list what is there",
+            self.location,
         )
 
-    def _found(self, call: Any, what: str) -> Any:
+    def _found(self, call: Any, name: str) -> Any:
         """Return what a call gives, or None if it is about an object that is not there."""
         from oss2.exceptions import NotFound, ServerError
 
@@ -201,9 +202,9 @@ class OssObjects(ObjectStore):
                     return None
                 raise
 
-        return self._asked(look, what)
+        return asked(look, _NOT_READ, self._place(name))
 
-    def _read(self, name: str, what: str, start: int = 0, length: int | None = None) -> Iterator[bytes] | None:
+    def _read(self, name: str, start: int = 0, length: int | None = None) -> Iterator[bytes] | None:
         """Return an object's bytes, or some, in pieces that are checked when the last has come; None without it."""
         from oss2.exceptions import ServerError
 
@@ -217,22 +218,22 @@ class OssObjects(ObjectStore):
                     return _NOTHING
                 raise
 
-        result = self._found(get, what)
+        result = self._found(get, name)
         if result is None or result is _NOTHING:
             return None if result is None else iter(())
-        return self._pieces(result, what, None if part is None else start)
+        return self._pieces(result, name, None if part is None else start)
 
-    def _pieces(self, result: Any, what: str, start: int | None) -> Iterator[bytes]:
+    def _pieces(self, result: Any, name: str, start: int | None) -> Iterator[bytes]:
         """Yield the bytes of an answer to a question for the whole, or for the part from `start` on."""
-        expected, whole = result.content_length, True
+        place, expected, whole = self._place(name), result.content_length, True
         if start is not None:
             first, expected, whole = _part(result.content_range or "")
             if first != start:
                 result.close()
-                raise StoreError(what, where=self.location, why="OSS answered with another part of it than was asked")
+                raise StoreError(_NOT_READ, where=place, why="OSS answered with another part of it than was asked")
         got, crc = 0, 0
         try:
-            while piece := self._asked(lambda: result.read(PIECE), what):
+            while piece := asked(lambda: result.read(PIECE), _NOT_READ, place):
                 got += len(piece)
                 crc = crc64(piece, crc)
                 yield piece
@@ -240,9 +241,9 @@ class OssObjects(ObjectStore):
             # What is left of a broken transfer must not be taken for the answer to the next request.
             result.close()
         if expected is not None and got != expected:
-            raise incomplete(what, self.location, got, expected)
+            raise incomplete(_NOT_READ, place, got, expected)
         if whole and result.server_crc not in {None, crc}:
-            raise wrong_checksum(what, self.location)
+            raise wrong_checksum(_NOT_READ, place)
 
 
 def _part(content_range: str) -> tuple[int, int, bool]:
