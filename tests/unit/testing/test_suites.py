@@ -73,6 +73,9 @@ BROKEN_HANDLERS = {
     "test_bytes_that_are_no_value_are_refused": {"decode": lambda self, codec, data, spec: bytes(data).decode("ascii")},
     "test_a_value_becomes_a_file_that_people_can_open": {"export": lambda self, value, stem: stem},
     "test_a_preview_is_a_small_picture_or_none": {"thumbnail": lambda self, value, most: b"GIF89a"},
+    "test_what_browsers_play_is_small_and_says_what_it_is": {
+        "playable": lambda self, value, most: ("text/html", b"<p>")
+    },
 }
 
 

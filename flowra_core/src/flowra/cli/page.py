@@ -14,7 +14,7 @@ from html import escape
 
 from flowra.version import VERSION
 
-__all__ = ["page", "picture", "text"]
+__all__ = ["page", "picture", "player", "text"]
 
 #: What must not stand in a page: it could end a line of the browser's display, or can't be written as UTF-8.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -55,7 +55,8 @@ def page(title: str, body: str, style: str, *, inner_styles: Iterable[str] = ())
     """
     whole = _STYLE + style
     hashes = " ".join(f"'sha256-{_hash(each)}'" for each in (whole, *inner_styles))
-    policy = f"default-src 'none'; img-src data:; style-src {hashes}; base-uri 'none'; form-action 'none'"
+    shown = "img-src data:; media-src data:"
+    policy = f"default-src 'none'; {shown}; style-src {hashes}; base-uri 'none'; form-action 'none'"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(policy)}">'
@@ -68,6 +69,18 @@ def page(title: str, body: str, style: str, *, inner_styles: Iterable[str] = ())
 def picture(png: bytes, alt: str) -> str:
     """Return a picture that stands in the page itself."""
     return f'<img alt="{text(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+
+
+def player(kind: str, data: bytes) -> str:
+    """Return what plays sound or moving pictures, as it stands in a page, without a script.
+
+    Args:
+        kind: The media type, `audio/…` or `video/…`, of letters, digits, dots, `+` and `-`.
+        data: The file.
+    """
+    element = kind.partition("/")[0]
+    source = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return f'<{element} controls preload="metadata" src="{source}"></{element}>'
 
 
 def text(plain: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowra.testing.executor_suite import ExecutorSuite
+    from flowra.testing.media import assert_audio_close, assert_mesh_close
     from flowra.testing.object_store_suite import ObjectStoreSuite
     from flowra.testing.pack_suite import PackSuite
     from flowra.testing.pictures import assert_images_close
@@ -24,7 +25,9 @@ __all__ = [
     "PackSuite",
     "StoreSuite",
     "ValueTypeSuite",
+    "assert_audio_close",
     "assert_images_close",
+    "assert_mesh_close",
 ]
 
 _HOMES = {
@@ -34,7 +37,9 @@ _HOMES = {
     "PackSuite": "flowra.testing.pack_suite",
     "StoreSuite": "flowra.testing.store_suite",
     "ValueTypeSuite": "flowra.testing.value_type_suite",
+    "assert_audio_close": "flowra.testing.media",
     "assert_images_close": "flowra.testing.pictures",
+    "assert_mesh_close": "flowra.testing.media",
 }
 
 

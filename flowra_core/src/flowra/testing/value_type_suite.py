@@ -183,6 +183,17 @@ class ValueTypeSuite:
                 assert 1 <= width <= most
                 assert 1 <= height <= most
 
+    def test_what_browsers_play_is_small_and_says_what_it_is(self) -> None:
+        """`playable` gives sound or moving pictures of at most the size that is asked for, with their media type."""
+        for value in self.canonical():
+            for most in (1_000_000, 20_000, 10):
+                found = self.handler.playable(value, most)
+                if found is None:
+                    continue
+                kind, data = found
+                assert kind.partition("/")[0] in ("audio", "video")
+                assert 0 < len(data) <= most
+
     def test_looking_at_a_value_does_not_change_it(self, tmp_path: Path) -> None:
         """Values are shared by nodes: describing, storing, writing and previewing leave them as they are."""
         for number, value in enumerate(self.canonical()):
@@ -190,5 +201,6 @@ class ValueTypeSuite:
             self.handler.summarize(value)
             self.handler.encode(value)
             self.handler.thumbnail(value, 32)
+            self.handler.playable(value, 100_000)
             self.handler.export(value, tmp_path / f"{number}")
             assert self.handler.to_json(value) == before

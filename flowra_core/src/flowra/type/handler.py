@@ -100,6 +100,18 @@ class ValueHandler(ABC, Generic[T]):
         """Return a PNG of at most `max_size` × `max_size` pixels, or None where there is nothing to see."""
         return None
 
+    def playable(self, value: T, max_bytes: int) -> tuple[str, bytes] | None:
+        """Return a short file that browsers play, for reports; None where there is nothing to hear, or to see move.
+
+        Args:
+            value: A canonical value.
+            max_bytes: How large it may be; what is longer is cut off, or made worse.
+
+        Returns:
+            The media type, `audio/…` or `video/…`, and the bytes of the file.
+        """
+        return None
+
 
 def handler_for(name: str) -> ValueHandler[Any]:
     """Return the handler registered for a media type.

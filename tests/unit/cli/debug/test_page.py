@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import wave
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,8 +15,9 @@ from flowra.cli.debug.report import NodeReport, RunReport
 from flowra.cli.debug.values import report_value
 from flowra.cli.debug.watcher import Measured, ProfileRow
 from flowra.dag.graph import Graph
+from flowra.type.handler import handler_for
 from flowra.type.value.scalar import Anything, String
-from flowra.type.value_type import AnyImage
+from flowra.type.value_type import AnyImage, Audio
 
 HOSTILE = (
     "</pre></title><script>alert(1)</script><img src=x onerror=alert(2)>\"' onload='x' &lt; \x00\x1b \ud800 \u202e"
@@ -85,7 +87,7 @@ def test_nothing_is_fetched_from_elsewhere(page):
 def test_the_policy_lets_nothing_run_and_nothing_load_but_its_own_styles(page):
     elements = Elements(page)
     [policy] = [each["content"] for each in elements.all("meta") if each.get("http-equiv") == "Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert policy.startswith("default-src 'none'; img-src data:; media-src data:; style-src 'sha256-")
     assert "unsafe" not in policy
     import hashlib
 
@@ -97,6 +99,39 @@ def test_the_policy_lets_nothing_run_and_nothing_load_but_its_own_styles(page):
 def test_the_page_can_be_written_and_holds_no_control_characters(page):
     page.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", page)
+
+
+def page_of_sound(samples, rate):
+    value_type = Audio()
+    value = handler_for("Audio").coerce((samples, rate), value_type)
+    node = NodeReport(
+        name="n", node="n", type="p/N", status="ran", seconds=0.1, outputs=(report_value("out", value_type, value),)
+    )
+    return page_of(RunReport("r", "r", "succeeded", 1.0, Graph("g"), (node,)))
+
+
+def test_sound_and_moving_pictures_can_be_played(page):
+    import io
+
+    samples = np.sin(np.linspace(0, 300, 8000, dtype=np.float32))[None]
+    [player] = Elements(page_of_sound(samples, 8000)).all("audio")
+    kind, _, data = player["src"].removeprefix("data:").partition(";base64,")
+    assert kind == "audio/wav"
+    assert "controls" in player
+    with wave.open(io.BytesIO(base64.b64decode(data))) as file:
+        assert file.getnframes() == 8000
+    assert Elements(page).all("audio") == []
+
+
+@pytest.mark.parametrize(
+    "given", [("text/html", b"<script>"), ('audio/x" onerror="alert(1)', b""), ("audio/wav", bytes(2_000_000)), 7]
+)
+def test_what_a_handler_gives_to_be_played_is_checked(given, monkeypatch):
+    handler = handler_for("Audio")
+    monkeypatch.setattr(type(handler), "playable", lambda self, value, most: given)
+    elements = Elements(page_of_sound(np.zeros(8, np.float32), 8000))
+    assert elements.all("audio") == []
+    assert elements.all("script") == []
 
 
 def test_links_lead_to_what_is_there(page):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from flowra.cli.debug.report import NodeReport, RunReport
 from flowra.cli.debug.values import ValueReport
-from flowra.cli.page import page, picture, text
+from flowra.cli.page import page, picture, player, text
 from flowra.cli.run_view.view import duration
 from flowra.dag.graph.draw import draw_svg
 from flowra.dag.graph.draw.svg import Mark
@@ -31,6 +31,7 @@ _STYLE = """
 .value{min-width:0;padding:10px;border:1px solid var(--line);border-radius:8px}
 .value img{display:block;max-width:100%;max-height:360px;margin-top:8px;image-rendering:auto;
 background:repeating-conic-gradient(#9993 0 25%,transparent 0 50%) 0 0/16px 16px}
+.value audio,.value video{display:block;width:100%;max-height:360px;margin-top:8px}
 """
 
 
@@ -137,6 +138,8 @@ def _values(heading: str, values: tuple[ValueReport, ...]) -> Iterator[str]:
             yield f'<div class="soft"><code>{text(", ".join(facts))}</code></div>'
         if value.png is not None:
             yield picture(value.png, f"{value.port}: {value.summary}")
+        if (playable := value.playable()) is not None:
+            yield player(*playable)
         if value.text and value.text != value.summary:
             yield f"<pre>{text(value.text)}</pre>"
         yield "</div>"

@@ -13,10 +13,11 @@ from flowra_media.pictures import colored
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["draw_waveform", "spectrogram"]
+__all__ = ["draw_waveform", "spectrogram", "waveform_line"]
 
 _PAPER, _INK, _AXIS = (250, 250, 252), (0, 106, 220), (205, 209, 216)
 _COLUMNS_AT_ONCE = 256
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def draw_waveform(audio: Waveform, width: int, height: int) -> NDArray[np.uint8]:
@@ -44,6 +45,18 @@ def draw_waveform(audio: Waveform, width: int, height: int) -> NDArray[np.uint8]
         inside = (rows >= np.floor(first)) & (rows <= np.ceil(last)) & (rows >= top) & (rows < bottom) & (high > low)
         picture[inside] = _INK
     return picture
+
+
+def waveform_line(audio: Waveform, width: int = 24) -> str:
+    """Return the waveform as so many characters of a terminal: how far the samples of each part are from 0 at most."""
+    if not audio.peak:
+        return ""
+    low, high = np.zeros(width, np.float32), np.zeros(width, np.float32)
+    for channel in audio.samples:
+        least, greatest = _envelope(channel, width)
+        low, high = np.minimum(low, least), np.maximum(high, greatest)
+    heights = np.maximum(-low, high) / audio.peak
+    return "".join(_BLOCKS[min(int(height * len(_BLOCKS)), len(_BLOCKS) - 1)] for height in heights)
 
 
 def _envelope(samples: NDArray[np.float32], width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -11,12 +11,13 @@ import numpy as np
 
 from flowra.type.handler import ValueHandler
 from flowra.type.value_type import Audio, ValueType
-from flowra_media.audio.drawing import draw_waveform
+from flowra_media.audio.drawing import draw_waveform, waveform_line
 from flowra_media.audio.reading import decode_audio, load_audio
 from flowra_media.audio.waveform import Waveform, clock
 from flowra_media.audio.writing import save_audio
 from flowra_media.packing import Buffer, pack_arrays, unpack_arrays
 from flowra_media.pictures import png
+from flowra_media.playing import playable_sound
 from flowra_media.types.refusing import as_refusal, with_ending
 
 __all__ = ["AudioHandler"]
@@ -55,11 +56,12 @@ class AudioHandler(ValueHandler[Waveform]):
         }
 
     def summarize(self, value: Waveform) -> str:
-        """Return `0:02.50, 44100 Hz stereo, peak -3.0 dB`."""
+        """Return `0:02.50, 44100 Hz stereo, peak -3.0 dB ▁▃▇▅▂`, the loudness from the beginning to the end."""
         channels = _CHANNELS.get(value.channels, f"{value.channels} channels")
         peak = value.peak
         level = f"peak {20 * np.log10(peak):.1f} dB" if peak else "silent"
-        return f"{clock(value.seconds)}, {value.rate} Hz {channels}, {level}"
+        line = waveform_line(value)
+        return f"{clock(value.seconds)}, {value.rate} Hz {channels}, {level}" + (f" {line}" if line else "")
 
     def export(self, value: Waveform, stem: Path) -> Path:
         """Write a WAV file of float32, which holds the samples exactly; raises `MediaError`."""
@@ -83,6 +85,10 @@ class AudioHandler(ValueHandler[Waveform]):
     def thumbnail(self, value: Waveform, max_size: int) -> bytes | None:
         """Return the waveform, four times as wide as high."""
         return png(draw_waveform(value, max_size, max(1, max_size // 4)))
+
+    def playable(self, value: Waveform, max_bytes: int) -> tuple[str, bytes] | None:
+        """Return the first minute as WAV or MP3."""
+        return playable_sound(value, max_bytes)
 
 
 def _read(value: Any) -> Waveform:

@@ -11,6 +11,7 @@ from flowra.type.value_type import ValueType
 from flowra_media.audio.waveform import clock
 from flowra_media.packing import Buffer, pack, unpack
 from flowra_media.pictures import png
+from flowra_media.playing import playable_video
 from flowra_media.types.refusing import as_refusal
 from flowra_media.video.clip import VideoClip, clip_of_bytes, clip_of_file
 from flowra_media.video.saving import export_video
@@ -78,3 +79,7 @@ class VideoHandler(ValueHandler[VideoClip]):
     def thumbnail(self, value: VideoClip, max_size: int) -> bytes | None:
         """Return up to four frames side by side."""
         return png(strip(value, max_size))
+
+    def playable(self, value: VideoClip, max_bytes: int) -> tuple[str, bytes] | None:
+        """Return the first ten seconds, small, as MP4 or WebM."""
+        return playable_video(value, max_bytes)

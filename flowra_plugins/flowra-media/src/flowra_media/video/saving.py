@@ -14,7 +14,7 @@ from flowra_media.video.frames import pictures
 from flowra_media.video.sound import AAC_RATES
 from flowra_media.video.writing import Coding, VideoWriter
 
-__all__ = ["export_video", "save_video"]
+__all__ = ["export_video", "player_coding", "save_video"]
 
 #: Encoders of H.264 that an FFmpeg may have: its own partner's, those of systems, Cisco's.
 _H264 = ("libx264", "h264_videotoolbox", "h264_mf", "libopenh264")
@@ -87,6 +87,13 @@ def export_video(clip: VideoClip, stem: Path) -> Path:
         return path
     save_video(clip, path, format=kind, quality=80, overwrite=True, watch=_unwatched)
     return path
+
+
+def player_coding() -> Coding | None:
+    """Return how a small video for a browser is coded; None where this FFmpeg has no encoder that browsers know."""
+    if _encoder(_H264):
+        return _mp4(50)
+    return _webm(50) if _encoder(_WEBM) and _can_write("libopus") else None
 
 
 def _format(path: Path, chosen: str) -> str:
