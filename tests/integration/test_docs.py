@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.doc_blocks import DOCS, ROOT, blocks_of, pages
+from fixtures.oss_server import OssServer
 from fixtures.page_reader import Reader, runs
 from fixtures.wheelhouse import make_wheelhouse
 
@@ -53,7 +54,22 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def reader(tmp_path: Path, environment: Path, wheelhouse: Path) -> Iterator[Reader]:
+def services(page: Path) -> Iterator[dict[str, str]]:
+    """The variables that lead to what stands for the service that a page is about, where that can't be started here."""
+    if page != DOCS / "oss.md":
+        yield {}
+        return
+    with OssServer(region="cn-hangzhou") as double:
+        double.add_bucket("my-bucket")
+        yield {
+            "OSS_ENDPOINT": double.url,
+            "OSS_ACCESS_KEY_ID": double.key.id,
+            "OSS_ACCESS_KEY_SECRET": double.key.secret,
+        }
+
+
+@pytest.fixture
+def reader(tmp_path: Path, environment: Path, wheelhouse: Path, services: dict[str, str]) -> Iterator[Reader]:
     folder = tmp_path / "flowra"
     folder.mkdir()
     installed = _installed(environment)
@@ -77,6 +93,7 @@ def reader(tmp_path: Path, environment: Path, wheelhouse: Path) -> Iterator[Read
             "UV_CACHE_DIR": str(wheelhouse.parent / "uv-cache"),
             "PIP_NO_BUILD_ISOLATION": "0",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            **services,
         },
     )
     yield reader
