@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -148,6 +149,32 @@ def test_large_files_pass_through_with_little_memory(server, signed_in, address,
 
     assert target.read_bytes() == source.read_bytes()
     assert int(run.stdout) < 12 << 20
+
+
+def test_no_checksum_is_taken_by_what_needs_a_c_compiler_to_be_fast(server, signed_in, address, tmp_path, monkeypatch):
+    """oss2's own are taken by crcmod, which is pure Python, and a hundred times slower, where none was there."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a checksum was taken by crcmod")
+
+    monkeypatch.setattr("oss2.utils.Crc64.update", refuse)
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(600 << 10))
+    with OssObjects(address(), part_sizes=_SMALL_PARTS) as objects:
+        objects.put("a", [b"1"])
+        objects.upload("b", source)
+
+        assert objects.get("a") == b"1"
+        assert objects.download("b", tmp_path / "target")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full disk to write to")
+@pytest.mark.parametrize("size", [1, 3 << 20])
+def test_a_disk_that_is_full_is_told(objects, size):
+    objects.put("a", [bytes(size)])
+
+    with pytest.raises(StoreError, match="No space left on device"):
+        objects.download("a", Path("/dev/full"))
 
 
 def test_a_file_that_has_shrunk_is_no_object(server, signed_in, address, tmp_path):

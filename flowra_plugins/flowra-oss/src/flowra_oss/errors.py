@@ -20,6 +20,7 @@ _FIXES = {
     "AccessDenied": "let the user or role do oss:GetObject, oss:PutObject, oss:DeleteObject and oss:ListObjects there",
     "RequestTimeTooSkewed": "set this machine's clock: it is off by more than 15 minutes",
     "NoSuchBucket": "make the bucket, or correct its name in the address",
+    "InvalidObjectState": "the object was archived: keep results in the standard class, without a rule that archives",
     "UserDisable": "the account is disabled or in arrears: look into the console",
 }
 #: Refusals that pass: the service is busy, or wants to be asked less often.

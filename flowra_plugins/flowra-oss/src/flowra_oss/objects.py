@@ -108,7 +108,7 @@ class OssObjects(ObjectStore):
         if pieces is None:
             return False
         try:
-            with target.open("wb", buffering=0) as file:
+            with target.open("wb") as file:
                 for piece in pieces:
                     file.write(piece)
         except OSError as error:
