@@ -260,6 +260,8 @@ class NodeFailedError(RunError):
         self.type = type
         self.inputs = dict(inputs or {})
         self.traceback = traceback
+        #: The worker of a cluster that ran it; empty for this process.
+        self.worker = ""
         #: The command that runs the node again with the same inputs; empty where a run keeps none.
         self.replay = ""
 

@@ -190,7 +190,7 @@ class ResultCache:
         """Leave a call's failure in the journal, with what it was given, so that it can be made again."""
         if self.journal is not None:
             given = given_inputs(self, call) if call is not None else None
-            self.journal.failed(name, error.to_json(), given)
+            self.journal.failed(name, error.to_json(), given, worker=error.worker)
             if given is not None and not self.journal.broken:
                 error.replay = replay_command(self.journal.path.stem, name, given)
 

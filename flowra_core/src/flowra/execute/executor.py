@@ -43,8 +43,8 @@ class Reporter(RunServices, Protocol):
     def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str], worker: str = "") -> None:
         """Report that a node has run, on a worker if one is named; `outputs` describes each output in a line."""
 
-    def cached(self, node: str, type_id: str) -> None:
-        """Report that the result of an earlier run stands in for running a node."""
+    def cached(self, node: str, type_id: str, worker: str = "") -> None:
+        """Report that the result of an earlier run stands in for running a node; a worker is named if one found it."""
 
     def shown(self, node: str, title: str, summary: str, png: bytes | None) -> None:
         """Report a value to look at that was described where the node runs."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flowra.dag.plan.logical import PlannedNode
 from flowra.exceptions import NodeFailedError, NodeLostError
 from flowra.execute.cluster.members import Member
@@ -23,7 +25,8 @@ def invalid_call(node: PlannedNode, reason: str) -> NodeFailedError:
 
 def effects_lost(node: PlannedNode, member: Member) -> NodeLostError:
     """Return the error for a node with effects that may have begun on a worker that is lost."""
-    return NodeLostError(
+    return _lost(
+        member,
         f"node {node.id} was lost with its worker, and is not run a second time",
         node=node.id,
         type=node.type,
@@ -35,7 +38,8 @@ def effects_lost(node: PlannedNode, member: Member) -> NodeLostError:
 
 def given_up(node: PlannedNode, losses: int, member: Member) -> NodeLostError:
     """Return the error for a node that takes its workers along."""
-    return NodeLostError(
+    return _lost(
+        member,
         f"node {node.id} was lost with its worker {losses} times",
         node=node.id,
         type=node.type,
@@ -43,3 +47,9 @@ def given_up(node: PlannedNode, losses: int, member: Member) -> NodeLostError:
         why="each worker that had it ended meanwhile, or was no longer heard of",
         fix='if it crashes or takes too much memory, run it in a process of its own: isolation = "process"',
     )
+
+
+def _lost(member: Member, what: str, **about: Any) -> NodeLostError:
+    error = NodeLostError(what, **about)
+    error.worker = member.name
+    return error

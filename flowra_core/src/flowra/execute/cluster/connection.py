@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future as ConcurrentFuture
 from contextlib import suppress
@@ -272,13 +273,15 @@ class Connection:
                 self._known[address] = None
                 unusable.append(f"worker {workers[address].get('name', address)} has no Flowra, and gets nothing")
         if able:
+            began = time.time()
             said = self.client.run(describe_process, self._resources, workers=able, on_error="return")
+            asked = (began, time.time())
             for address, about in said.items():
                 known = self._known.get(address)
                 if isinstance(about, dict) and known is not None:
                     known.offer = dict(about["offer"])  # the same one: other runs keep count of what it is busy with
                 elif isinstance(about, dict):
-                    self._known[address] = member_of(address, about, workers[address])
+                    self._known[address] = member_of(address, about, workers[address], asked)
                 else:
                     self._known[address] = None
                     unusable.append(f"worker {workers[address].get('name', address)} can't be used: {about}")

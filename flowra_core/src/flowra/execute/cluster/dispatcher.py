@@ -69,7 +69,7 @@ class Dispatcher:
         self._sent: dict[str, Placed] = {}
         self._numbers = itertools.count(1)
         self._placement = Placement(workers, job.cache.resumed if job.cache is not None else ())
-        self._replies: SimpleQueue[tuple[str, Any] | None] = SimpleQueue()
+        self._replies: SimpleQueue[tuple[str, Any, float] | None] = SimpleQueue()
         self._heard: dict[str, int] = {}
         self._heard_more = threading.Condition()
         self._told_to_stop = False
@@ -186,7 +186,7 @@ class Dispatcher:
         with self._changed:
             self._sent[key] = sent
         sent.future = self._connection.submit(data, key, sent.member.address)
-        self._connection.when_done(sent.future, lambda done: self._replies.put((key, done)))
+        self._connection.when_done(sent.future, lambda done: self._replies.put((key, done, time.time())))
 
     def _not_made(self, batch: Batch, reason: str) -> None:
         """Fail the call of a batch that can't be written or read; where there are several, try one by one first."""
@@ -204,7 +204,7 @@ class Dispatcher:
 
     def _take_in(self) -> None:
         while (reply := self._replies.get()) is not None:
-            key, done = reply
+            key, done, came = reply
             with self._changed:
                 sent = self._sent.get(key)
             if sent is None:
@@ -219,9 +219,9 @@ class Dispatcher:
                     continue
                 self._placement.give_back(sent)
                 self._changed.notify()
-            self._take(sent, data)
+            self._take(sent, data, came)
 
-    def _take(self, sent: Placed, data: dict[str, Any]) -> None:
+    def _take(self, sent: Placed, data: dict[str, Any], came: float) -> None:
         if "broken" in data:
             self._not_made(sent.batch, f"worker {sent.member.name} can't run it: {data['broken']}")
             return
@@ -230,27 +230,29 @@ class Dispatcher:
             self._warn(node, text)
         again: list[Waiting] = []
         roots = len(sent.batch.roots)
-        for state, reply in zip(sent.batch.ahead, data["calls"][roots:], strict=True):
+        # By this machine's clock; that of a worker may go otherwise, and may have been set meanwhile.
+        ends = [min(end + sent.member.clock, came) for end in data["ends"]]
+        for state, reply, at in zip(sent.batch.ahead, data["calls"][roots:], ends[roots:], strict=True):
             if reply is not None and reply[0] in ("ran", "ended"):
                 assert state.node is not None
-                self._seen(state.node, sent.member, reply)
+                self._seen(state.node, sent.member, reply, at)
                 self._keep_ahead(state, reply)
-        for waiting, reply in zip(sent.batch.roots, data["calls"], strict=False):
+        for waiting, reply, at in zip(sent.batch.roots, data["calls"], ends, strict=False):
             if reply is None:
                 again.append(waiting)
                 continue
-            self._seen(waiting.call.node, sent.member, reply)
+            self._seen(waiting.call.node, sent.member, reply, at)
             waiting.answer(reply)
         if again:
             with self._changed:
                 self._pending[:0] = again
                 self._changed.notify()
 
-    def _seen(self, node: PlannedNode, member: Member, reply: Reply) -> None:
-        """Take note of what came of a call, and write into it who ran it."""
+    def _seen(self, node: PlannedNode, member: Member, reply: Reply, at: float) -> None:
+        """Take note of what came of a call, and write into it who ran it, and when that ended."""
         self._placement.note(node, member, reply)
-        if reply[0] in ("ran", "ended"):
-            reply.append(member.name)
+        if reply[0] in ("ran", "ended", "failed"):
+            reply += [member.name, at]
 
     def _lose(self, members: list[Member]) -> None:
         """Hand out again what workers had that are lost."""

@@ -90,8 +90,8 @@ class EventFeed(Reporter):
     def succeeded(self, node: str, seconds: float, outputs: Mapping[str, str], worker: str = "") -> None:
         self._said[node] = ["succeeded", seconds, dict(outputs), worker or str(self._worker.name)]
 
-    def cached(self, node: str, type_id: str) -> None:
-        self._said[node] = ["cached", type_id]
+    def cached(self, node: str, type_id: str, worker: str = "") -> None:
+        self._said[node] = ["cached", type_id, worker or str(self._worker.name)]
 
     def not_run(self, node: str, reason: str) -> None:
         self._said[node] = ["not_run", reason]

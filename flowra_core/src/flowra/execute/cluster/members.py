@@ -27,6 +27,7 @@ def describe_process(resources: list[str]) -> dict[str, Any]:
     import os
     import platform
     import socket
+    import time
 
     packs = {pack.id: pack.version for pack in default_manager().packs if pack.status == "ok"}
     return {
@@ -34,6 +35,7 @@ def describe_process(resources: list[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "host": socket.gethostname(),
         "process": os.getpid(),
+        "clock": time.time(),
         "packs": packs,
         # What people state of cards is of the whole machine.
         "slot": "" if "gpu" in load_settings().resources else os.environ.get("CUDA_VISIBLE_DEVICES", ""),
@@ -58,6 +60,7 @@ class Member:
         slot: The graphics cards that it sees, where it does not see all of its machine's.
         busy: How many batches it has.
         sources: The digests of the sources of its packs by id, of those that were asked for.
+        clock: Seconds that this machine's clock is ahead of that of the worker's.
     """
 
     address: str
@@ -72,6 +75,7 @@ class Member:
     slot: str = ""
     busy: int = 0
     sources: dict[str, str] = field(default_factory=dict)
+    clock: float = 0.0
 
     def pool(self, resource: str) -> str:
         """Return which workers it shares a resource with, as a name: those of its machine, or of its cards."""
@@ -87,8 +91,16 @@ class Member:
         return Offer(self.offer).lacking(needs)
 
 
-def member_of(address: str, about: dict[str, Any], worker: dict[str, Any]) -> Member:
-    """Make a member of what a worker says of itself, and the scheduler of it."""
+def member_of(address: str, about: dict[str, Any], worker: dict[str, Any], asked: tuple[float, float]) -> Member:
+    """Make a member of what a worker says of itself, and the scheduler of it.
+
+    Args:
+        address: Its address.
+        about: What `describe_process` gave there.
+        worker: What the scheduler says.
+        asked: When it was asked, and when all had answered, by this machine's clock.
+    """
+    began, ended = asked
     return Member(
         address=address,
         name=str(worker.get("name") or address),
@@ -100,6 +112,8 @@ def member_of(address: str, about: dict[str, Any], worker: dict[str, Any]) -> Me
         python=about["python"],
         process=about["process"],
         slot=about["slot"],
+        # Where its time lies between the question and the answer, the two clocks can't be told apart.
+        clock=0.0 if began <= about["clock"] <= ended else (began + ended) / 2 - about["clock"],
     )
 
 

@@ -149,14 +149,16 @@ class ClusterRunner(CallRunner):
         if tag == "missing":
             raise _unreadable(call, *rest)
         if tag == "failed":
-            raise error_from_wire(rest[0])
+            error = error_from_wire(rest[0])
+            error.worker = rest[1]
+            raise error
         if tag == "cancelled":
             raise NodeCancelledError(f"node {call.name} was cancelled")
         if tag == "needs":
             return frozenset(rest[0])
         if tag == "expanded":
             return self._planned(call, self._no_args(call), _expansion_from_wire(rest[0]))
-        content, seconds, _, note, said, worker = rest
+        content, seconds, _, note, said, worker, at = rest
         outputs: dict[str, Value] | Ended
         if tag == "ended":
             outputs = Ended(content)
@@ -170,7 +172,7 @@ class ClusterRunner(CallRunner):
             self._mark_origins(call, outputs)
         if note is None or note[2] == "ran":
             call.state.ran_at = time.perf_counter() - seconds
-        self._note(call, note, seconds, worker)
+        self._note(call, note, seconds, worker, at)
         self._say(call, said)
         return outputs
 
@@ -185,7 +187,7 @@ class ClusterRunner(CallRunner):
     def _no_args(self, call: Call) -> Any:
         return self._sites.of(call.node).node_class.InputArgs.model_construct(None)
 
-    def _note(self, call: Call, note: list[Any] | None, seconds: float, worker: str) -> None:
+    def _note(self, call: Call, note: list[Any] | None, seconds: float, worker: str, at: float) -> None:
         journal = self._cache.journal if self._cache is not None else None
         if journal is None or note is None:
             return
@@ -193,11 +195,13 @@ class ClusterRunner(CallRunner):
         if tag == "recorded":
             if how == "ran" and (remote := call.node.description.traits.remote) is not False:
                 self._store.found_beside(key, always=bool(remote))
-            journal.recorded(call.name, call.node.type, key, seconds, how=how, worker=worker)
+            journal.recorded(call.name, call.node.type, key, seconds, how=how, worker=worker, at=at)
         else:
             refs = {port: ref_from_wire(ref) for port, ref in rest[0].items()}
             made_of = unpack(rest[1])
-            journal.ended(call.name, call.node.type, key, refs, seconds, how=how, preimage=made_of, worker=worker)
+            journal.ended(
+                call.name, call.node.type, key, refs, seconds, how=how, preimage=made_of, worker=worker, at=at
+            )
 
     def _say(self, call: Call, said: list[Any] | None) -> None:
         if said is None:

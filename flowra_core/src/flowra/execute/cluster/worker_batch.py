@@ -50,6 +50,8 @@ class BatchCalls:
         self._given: dict[tuple[int, str], Value] = {}
         self._done: dict[int, list[Any]] = {}
         self._outputs: dict[int, dict[str, Value]] = {}
+        # When calls ended: many of a batch are told of at once.
+        self._ends: dict[int, float] = {}
         self._ended: SimpleQueue[tuple[int, Call, float, Callable[[], Any]]] = SimpleQueue()
         self._pending = 0
 
@@ -69,8 +71,12 @@ class BatchCalls:
         while self._pending:
             self._take_ended(wait=True)
         self._export()
+        calls = range(len(data["calls"]))
+        now = time.perf_counter()
+        clock = time.time() - now
         return {
-            "calls": [self._done.get(index) for index in range(len(data["calls"]))],
+            "calls": [self._done.get(index) for index in calls],
+            "ends": [clock + self._ends.get(index, now) for index in calls],
             "warnings": self._run.warnings(),
         }
 
@@ -78,14 +84,14 @@ class BatchCalls:
         call = self._call_of(self._data["calls"][0])
         assert call is not None
         try:
-            result: Any = sorted(self._runner.needed(call))
+            reply: list[Any] = ["needs", sorted(self._runner.needed(call))]
         except NodeFailedError as error:
-            return {"calls": [["failed", error_to_wire(error)]], "warnings": self._run.warnings()}
+            reply = ["failed", error_to_wire(error)]
         except NodeCancelledError:
-            return {"calls": [["cancelled"]], "warnings": self._run.warnings()}
+            reply = ["cancelled"]
         except ValueGoneError as error:
-            return {"calls": [_missing(error)], "warnings": self._run.warnings()}
-        return {"calls": [["needs", result]], "warnings": self._run.warnings()}
+            reply = _missing(error)
+        return {"calls": [reply], "ends": [time.time()], "warnings": self._run.warnings()}
 
     def _call_of(self, data: list[Any]) -> Call | None:
         """Return a call; None for one that takes what another of the batch did not give."""
@@ -158,7 +164,10 @@ class BatchCalls:
 
     def _take(self, index: int, call: Call, began: float, make: Callable[[], Any], *, awaited: bool = False) -> None:
         try:
-            result = make()
+            try:
+                result = make()
+            finally:
+                self._ends[index] = time.perf_counter()
         except NodeFailedError as error:
             self._done[index] = ["failed", error_to_wire(error)]
             return
@@ -168,7 +177,7 @@ class BatchCalls:
         except ValueGoneError as error:
             self._done[index] = _missing(error)
             return
-        seconds = time.perf_counter() - began
+        seconds = self._ends[index] - began
         if isinstance(result, Later):
             self._pending += 1
             return

@@ -75,7 +75,7 @@ class _KeptNotes:
         refs = {port: ref_to_wire(ref) for port, ref in outputs.items()}
         self.entries[name] = ["ended", key, how, refs, pack(preimage)]
 
-    def failed(self, name: str, error: Mapping[str, Any]) -> None:
+    def failed(self, name: str, error: Mapping[str, Any], *_: Any, **__: Any) -> None:
         """Failures are the driver's to note, once no further try is left."""
 
 

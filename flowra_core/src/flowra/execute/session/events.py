@@ -136,11 +136,12 @@ class NodeSucceeded(NodeEvent):
 
 @dataclass(frozen=True, slots=True)
 class Cached(NodeEvent):
-    """The result of an earlier run stands in for running a node."""
+    """The result of an earlier run stands in for running a node; `worker` names the one that found it, if one did."""
 
     name: ClassVar[str] = "cached"
 
     type: str
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +168,12 @@ class Mapped(NodeEvent):
 
 @dataclass(frozen=True, slots=True)
 class NodeFailed(NodeEvent):
-    """A node failed; `error` is the failure as plain data."""
+    """A node failed, on that `worker`; `error` is the failure as plain data."""
 
     name: ClassVar[str] = "failed"
 
     error: dict[str, Any]
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

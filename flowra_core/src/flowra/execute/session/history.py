@@ -55,6 +55,7 @@ class PastRun:
         failures: The errors of those that failed, by name.
         given: What they were given, by name (`flowra.execute.given`); nothing for one that failed before it was called.
         failed_at: When they failed, in seconds since the run began, by name.
+        failed_on: Which worker ran them, by name; empty for the process of the run.
         status: How it ended; `unfinished` if it never did: it still runs, or its process was killed.
         seconds: How long it took.
         outputs: Its outputs as they were exported.
@@ -70,6 +71,7 @@ class PastRun:
     failures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failed_at: Mapping[str, float] = field(default_factory=dict)
+    failed_on: Mapping[str, str] = field(default_factory=dict)
     status: str = "unfinished"
     seconds: float = 0.0
     outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -149,6 +151,7 @@ class RunHistory:
         failures: dict[str, Mapping[str, Any]] = {}
         given: dict[str, Mapping[str, Any]] = {}
         failed_at: dict[str, float] = {}
+        failed_on: dict[str, str] = {}
         end: dict[str, Any] = {}
         items: dict[int, Mapping[str, Any]] = {}
         for line in lines:
@@ -161,6 +164,7 @@ class RunHistory:
                 failures[line["node"]] = line.get("error", {})
                 given[line["node"]] = line.get("given", {})
                 failed_at[line["node"]] = _number(line.get("at"))
+                failed_on[line["node"]] = str(line.get("worker", ""))
             elif kind == "item" and isinstance(line.get("item"), int):
                 items[line["item"]] = line
             elif kind == "end":
@@ -174,6 +178,7 @@ class RunHistory:
             failures=failures,
             given={name: given[name] for name in failures},
             failed_at={name: failed_at[name] for name in failures},
+            failed_on={name: failed_on[name] for name in failures},
             status=str(end.get("status", "unfinished")),
             seconds=float(end.get("seconds", 0.0)),
             outputs=end.get("outputs", {}),

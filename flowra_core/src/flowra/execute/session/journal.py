@@ -54,7 +54,17 @@ class Journal:
         self._began = time.time()
         self._write({"line": "run", "format": FORMAT, "time": self._began, **header})
 
-    def recorded(self, name: str, type_id: str, key: bytes, seconds: float, *, how: str, worker: str = "") -> None:
+    def recorded(
+        self,
+        name: str,
+        type_id: str,
+        key: bytes,
+        seconds: float,
+        *,
+        how: str,
+        worker: str = "",
+        at: float | None = None,
+    ) -> None:
         """Note a call that ended, and whose outputs the record for its key has.
 
         Such calls go out together, at once if none did for a while: losing one costs nothing, since the record is
@@ -67,9 +77,10 @@ class Journal:
             seconds: How long it ran.
             how: `ran` or `cached`.
             worker: Which worker ran it; empty for this process.
+            at: When it ended, by this machine's clock; now if None.
         """
         with self._lock:
-            self._recorded.append((name, type_id, key.hex(), how, round(seconds, 6), self._at(), worker))
+            self._recorded.append((name, type_id, key.hex(), how, round(seconds, 6), self._at(at), worker))
             if len(self._recorded) >= _MOST_RECORDED or time.monotonic() - self._written > _LONGEST_WAIT:
                 self._write_out(b"")
 
@@ -84,6 +95,7 @@ class Journal:
         how: str,
         preimage: Mapping[str, Any] | None = None,
         worker: str = "",
+        at: float | None = None,
     ) -> None:
         """Note a call that ended, and whose outputs are in no record.
 
@@ -96,6 +108,7 @@ class Journal:
             how: `ran` or `resumed`.
             preimage: What the key was made of, where no record keeps it.
             worker: Which worker ran it; empty for this process.
+            at: When it ended, by this machine's clock; now if None.
         """
         line: dict[str, Any] = {
             "line": "call",
@@ -103,7 +116,7 @@ class Journal:
             "type": type_id,
             "how": how,
             "seconds": round(seconds, 6),
-            "at": self._at(),
+            "at": self._at(at),
             "worker": worker,
             "key": key.hex() if key is not None else None,
             "outputs": {port: ref.to_json() for port, ref in outputs.items()},
@@ -112,9 +125,11 @@ class Journal:
             line["preimage"] = preimage
         self._write(line)
 
-    def failed(self, name: str, error: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> None:
-        """Note a call that failed, and what it was given (`flowra.execute.given`)."""
-        line = {"line": "failed", "node": name, "error": dict(error), "at": self._at()}
+    def failed(
+        self, name: str, error: Mapping[str, Any], given: Mapping[str, Any] | None = None, *, worker: str = ""
+    ) -> None:
+        """Note a call that failed, what it was given (`flowra.execute.given`), and which worker ran it."""
+        line = {"line": "failed", "node": name, "error": dict(error), "at": self._at(), "worker": worker}
         self._write(line if given is None else {**line, "given": dict(given)})
 
     def item(self, line: Mapping[str, Any]) -> None:
@@ -129,9 +144,9 @@ class Journal:
                 os.close(self._file)
                 self._file = None
 
-    def _at(self) -> float:
-        """Return the seconds since the run began."""
-        return round(time.time() - self._began, 6)
+    def _at(self, moment: float | None = None) -> float:
+        """Return the seconds from the beginning of the run to a moment, or to now."""
+        return round((time.time() if moment is None else moment) - self._began, 6)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         data = _line(line)

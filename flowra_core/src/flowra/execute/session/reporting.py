@@ -102,9 +102,9 @@ class EventReporter:
         """Report that a node has run."""
         self.emit(events.NodeSucceeded, node, seconds, dict(outputs), worker)
 
-    def cached(self, node: str, type_id: str) -> None:
+    def cached(self, node: str, type_id: str, worker: str = "") -> None:
         """Report that the result of an earlier run stands in for running a node."""
-        self.emit(events.Cached, node, type_id)
+        self.emit(events.Cached, node, type_id, worker)
 
     def retried(self, node: str, attempt: int, seconds: float, error: NodeFailedError) -> None:
         """Report that a node failed and is tried again."""
@@ -117,7 +117,7 @@ class EventReporter:
 
     def failed(self, node: str, error: NodeFailedError) -> None:
         """Report that a node failed."""
-        self.emit(events.NodeFailed, node, error.to_json())
+        self.emit(events.NodeFailed, node, error.to_json(), error.worker)
 
     def not_run(self, node: str, reason: str) -> None:
         """Report that a node won't run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,10 +46,14 @@ def timeline(run: PastRun) -> list[Span]:
         for call in run.calls.values()
     ]
     spans += [
-        Span(name, "", "failed", at, at, "", error=str(run.failures[name].get("why") or run.failures[name].get("what")))
+        Span(name, "", "failed", at, at, run.failed_on[name], error=_said(run.failures[name]))
         for name, at in run.failed_at.items()
     ]
     return list(_in_lanes(sorted(spans, key=lambda span: (span.began, span.ended))))
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    return str(error.get("why") or error.get("what"))
 
 
 def _in_lanes(spans: Iterable[Span]) -> Iterable[Span]:
