@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from fixtures.cluster_nodes import Block, Count, Hold, Measure, Mirror, SendBlock, Work
+from fixtures.cluster_nodes import Block, Count, Hold, Measure, Mirror, SendBlock, SlowAgain, Work
 from fixtures.clusters import Shared
 
 from flowra.dag.graph import Graph
@@ -113,6 +113,37 @@ def test_row_18_of_a_list_the_damaged_item_alone_is_made_again(session, held):
     assert done.outputs == {"sums": [4 * 12_500.0 * sum(b"%08d" % number) for number in (1, 2, 3)]}
     assert sum(count for name, count in held.counts().items() if name.startswith("block")) == 4
     assert sum(count for name, count in held.counts().items() if name.startswith("measure")) == 3
+
+
+def test_cancelling_while_a_lost_value_is_made_again_is_no_failure(session, tmp_path):
+    ledger, gate = Ledger(tmp_path / "ledger"), tmp_path / "gate"
+    graph = Graph("again")
+    block = graph.add(SlowAgain, id="block", number=7, ledger=str(ledger.path))["data"]
+    times = graph.add(Hold, id="hold", gate=str(gate), ledger=str(tmp_path / "held"))["value"]
+    graph.output("sum", graph.add(Measure, id="measure", data=block, times=times)["value"])
+    running = session.start(graph)
+    blobs = []
+
+    def wait_until(there):
+        deadline = time.monotonic() + 30
+        while not there():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def stored():
+        blobs[:] = [path for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file()]
+        return any(path.stat().st_size > 90_000 for path in blobs)
+
+    wait_until(stored)
+    for path in blobs:
+        if path.stat().st_size > 90_000:
+            path.unlink()
+    gate.write_text("open")
+    wait_until(lambda: len(ledger.lines()) == 2)
+    running.cancel()
+    done = running.wait(timeout=60)
+    assert done.status == "cancelled"
+    assert done.failures == {}
 
 
 def test_row_20_what_a_node_with_effects_gave_is_not_made_again_but_said_to_be_lost(session, held):

@@ -198,7 +198,7 @@ class CallRunner:
         """Put an output that was asked for into the outcome, as a plain value; what failed is left out."""
         try:
             outcome.values[output] = self.reader.plain(value)
-        except LookupError:
+        except (LookupError, NodeCancelledError):
             return
         except NodeFailedError as error:
             outcome.failures.setdefault(output.node, named(error, output.node))

@@ -219,8 +219,8 @@ class ClusterRunner(CallRunner):
         again = call.again(call.inputs)
         try:
             found = self._taken_up(again, self._answered(again))
-        except (NodeFailedError, NodeCancelledError, ClusterError):
-            return None
+        except (NodeFailedError, ClusterError):
+            return None  # where the run was cancelled meanwhile, that is what is said, and no loss
         return found if isinstance(found, dict) else None
 
 
