@@ -13,6 +13,7 @@ from flowra.dag.graph import Graph
 from flowra.exceptions import NodeMemoryError
 from flowra.execute.cluster.executor import ClusterExecutor
 from flowra.execute.session import Session
+from flowra.testing.semantics.ledger import Ledger
 
 #: Seconds that stopping may take beyond the limit; the promise is 1 s on a machine that isn't overloaded.
 MARGIN = 3.5
@@ -120,3 +121,20 @@ def test_row_17_a_result_that_can_not_leave_its_worker_names_node_and_port(sessi
     assert "it can't be handed to another process" in done.failures["it"].why
     assert "value: " in done.failures["it"].why
     assert done.outputs["value"] == 2.0
+
+
+def test_a_call_that_waits_behind_a_long_one_runs_on_a_worker_that_has_nothing_to_do(session, tmp_path, ledger):
+    gate = tmp_path / "gate"
+    graph = Graph("stuck")
+    graph.add(cluster_nodes.Hold, id="long", gate=str(gate), ledger=str(tmp_path / "long"))
+    # What these take is not known: each worker is handed two batches, and one of them waits behind the long one.
+    for number in range(8):
+        graph.add(cluster_nodes.Work, id=f"short{number}", value=number, seconds=0.1, ledger=str(ledger))
+    running = session.start(graph)
+    deadline = time.monotonic() + 30
+    while len(Ledger(ledger).lines()) < 8:
+        assert time.monotonic() < deadline, f"one waits for the long one: {Ledger(ledger).lines()}"
+        time.sleep(0.01)
+    gate.write_text("open")
+    running.wait(timeout=30).raise_for_status()
+    assert len(Ledger(ledger).lines()) == 8, "each ran once"

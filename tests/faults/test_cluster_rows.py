@@ -211,7 +211,10 @@ def members_of(folder):
     return found
 
 
-def test_row_3_a_driver_that_is_killed_leaves_nothing_running_and_is_resumed(flowra):
+def test_row_3_a_driver_that_is_killed_leaves_nothing_running_and_is_resumed(flowra, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    flowra.environment["TMPDIR"] = str(scratch)
     nodes = {
         "many": {"type": "Work", "value": [1, 2, 3, 4]},
         "sums": {"type": "Total", "values": of("many.value")},
@@ -224,6 +227,8 @@ def test_row_3_a_driver_that_is_killed_leaves_nothing_running_and_is_resumed(flo
     while members_of(flowra.work.parent) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert members_of(flowra.work.parent) == []
+    assert not list(scratch.glob("*cluster*")), "nor a folder of the cluster"
+    assert not list(scratch.glob("dask*"))
     flowra.open_gate()
     assert flowra.outputs("--resume", "last", "--executor", "processes:1") == {"after": 16.0}
     before = {"many[0]", "many[1]", "many[2]", "many[3]", "sums"}

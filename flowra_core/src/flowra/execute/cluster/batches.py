@@ -81,11 +81,13 @@ class Batch:
         roots: The calls that the scheduler asked for.
         ahead: The nodes that take values from them and from what is there alone.
         seconds: What it is thought to take.
+        sent: How many calls it was sent with, besides those that follow on them; fewer may be left of them.
     """
 
     roots: list[Waiting]
     ahead: list[NodeState] = field(default_factory=list)
     seconds: float = 0.0
+    sent: int = 0
 
     def grow(self, costs: Costs, usable: Callable[[PlannedNode], bool]) -> None:
         """Add nodes that will be ready as soon as those of the batch have run."""
@@ -150,6 +152,7 @@ class Batch:
             inputs = {port: _ahead_to_wire(binding, state.scope, places) for port, binding in state.node.links.items()}
             exported = state.keep or state.takers > takers.get(state, 0)
             calls.append([number(state.node), state.name, (), 0, state.depth, {}, inputs, exported])
+        self.sent = len(self.roots)
         return {
             "kind": "needs" if self.roots[0].asks else "calls",
             "nodes": packed,

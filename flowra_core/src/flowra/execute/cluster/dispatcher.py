@@ -20,9 +20,10 @@ from flowra.dag.plan.logical import PlannedNode
 from flowra.execute.cluster.batches import Batch, Reply, Waiting
 from flowra.execute.cluster.call_errors import effects_lost, given_up, invalid_call
 from flowra.execute.cluster.connection import Connection
-from flowra.execute.cluster.feed import topic_of
+from flowra.execute.cluster.heard import HeardEvents
 from flowra.execute.cluster.members import Member
 from flowra.execute.cluster.placement import Placed, Placement
+from flowra.execute.cluster.recalling import Recalling
 from flowra.execute.cluster.usable import UsableWorkers
 from flowra.execute.cluster.wire import pack, unpack
 from flowra.execute.encoding import NotStorableError
@@ -70,9 +71,9 @@ class Dispatcher:
         self._numbers = itertools.count(1)
         self._placement = Placement(workers, job.cache.resumed if job.cache is not None else ())
         self._replies: SimpleQueue[tuple[str, Any, float] | None] = SimpleQueue()
-        self._heard: dict[str, int] = {}
-        self._heard_more = threading.Condition()
+        self._events = HeardEvents(connection, job.run_id, job.reporter)
         self._told_to_stop = False
+        self._recalling = Recalling(connection, job.run_id, self._came_back)
         self._closed = False
         self._given_up: BaseException | None = None
         self._threads = [
@@ -85,8 +86,6 @@ class Dispatcher:
             )
             for work in (self._dispatch, self._take_in)
         ]
-        if job.reporter.observed:
-            connection.subscribe(topic_of(job.run_id), self._hear)
         for thread in self._threads:
             thread.start()
 
@@ -109,8 +108,7 @@ class Dispatcher:
         if sent:
             self._connection.tell("cancel_run", self._job.run_id)
             self._connection.cancel([each.future for each in sent])
-        if self._job.reporter.observed:
-            self._connection.unsubscribe(topic_of(self._job.run_id))
+        self._events.close()
         self._connection.tell("end_run", self._job.run_id)
         for thread in self._threads:
             thread.join(timeout=5)
@@ -147,6 +145,7 @@ class Dispatcher:
                     return
             if time.monotonic() - looked > _LOOK:
                 self._look()
+                self._level()
                 looked = time.monotonic()
             if self._job.control.cancelled:
                 self._stop()
@@ -225,11 +224,11 @@ class Dispatcher:
         if "broken" in data:
             self._not_made(sent.batch, f"worker {sent.member.name} can't run it: {data['broken']}")
             return
-        self._wait_for_events(sent.member, data.get("heard", 0))
+        self._events.wait_for(sent.member, data.get("heard", 0))
         for node, text in data["warnings"]:
             self._warn(node, text)
         again: list[Waiting] = []
-        roots = len(sent.batch.roots)
+        roots = sent.batch.sent
         # By this machine's clock; that of a worker may go otherwise, and may have been set meanwhile.
         ends = [min(end + sent.member.clock, came) for end in data["ends"]]
         for state, reply, at in zip(sent.batch.ahead, data["calls"][roots:], ends[roots:], strict=True):
@@ -304,6 +303,30 @@ class Dispatcher:
         for warning in self._workers.ask():
             self._warn("", warning)
 
+    def _level(self) -> None:
+        """Ask a batch back from a worker that is long at another one, where a worker has nothing to do."""
+        with self._changed:
+            stuck = None if self._pending else self._placement.stuck(self._sent.values())
+            key = next((key for key, sent in self._sent.items() if sent is stuck), "")
+        if stuck is not None:
+            self._recalling.ask(key, stuck)
+
+    def _came_back(self, key: str, begun: int) -> None:
+        """Hand out again what a worker has not begun of a batch."""
+        with self._changed:
+            placed = self._sent.get(key)
+            if placed is None:
+                return  # it was through, and what was left was handed out for that
+            batch = placed.batch
+            batch.roots, back = batch.roots[:begun], batch.roots[begun:]
+            self._pending[:0] = back
+            self._changed.notify()
+            if begun:
+                return
+            del self._sent[key]
+            self._placement.give_back(placed)
+        self._connection.cancel([placed.future])
+
     def _stop(self) -> None:
         """Have nodes that run notice that the run was cancelled; what waits is not run."""
         with self._changed:
@@ -313,19 +336,3 @@ class Dispatcher:
         if not self._told_to_stop:
             self._told_to_stop = True
             self._connection.tell("cancel_run", self._job.run_id)
-
-    # ---- events ------------------------------------------------------------------------------------------------------
-
-    def _hear(self, message: dict[str, Any]) -> None:
-        reporter = self._job.reporter
-        for kind, *rest in message["events"]:
-            getattr(reporter, kind)(*rest)
-        with self._heard_more:
-            worker = message["worker"]
-            self._heard[worker] = self._heard.get(worker, 0) + len(message["events"])
-            self._heard_more.notify_all()
-
-    def _wait_for_events(self, member: Member, sent: int) -> None:
-        """Wait until what was sent before a result has been told: it came first."""
-        with self._heard_more:
-            self._heard_more.wait_for(lambda: self._heard.get(member.address, 0) >= sent, timeout=5)

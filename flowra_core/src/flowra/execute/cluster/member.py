@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -23,16 +24,18 @@ _HTTP = "127.0.0.1:0"
 def main() -> None:
     """Read what this process is to be, and be it until stdin closes."""
     about = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_starter, name="flowra-lifeline", daemon=True).start()
+    lifeline = threading.Thread(target=_end_with_starter, args=(about["folder"],), name="flowra-lifeline", daemon=True)
+    lifeline.start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[:] = about["path"]
     asyncio.run(_serve(about))
 
 
-def _end_with_starter() -> None:
+def _end_with_starter(folder: str) -> None:
     # Not through sys.stdin, whose lock would be held when the interpreter ends.
     while os.read(0, 4096):
         pass
+    shutil.rmtree(folder, ignore_errors=True)  # whoever would have removed it is gone
     # At once: whatever a node does in C code, nothing is to be left running.
     os._exit(0)
 
@@ -46,6 +49,8 @@ async def _serve(about: dict[str, Any]) -> None:
             "distributed.scheduler.allowed-failures": 0,
             "distributed.scheduler.work-stealing": False,
             "distributed.admin.log-length": 100,
+            # The scheduler has a scratch folder too, and no other way to be told where.
+            "temporary-directory": about["folder"],
             "distributed.admin.low-level-log-length": 100,
             "logging.distributed": "critical",
             "distributed.worker.profile.enabled": False,

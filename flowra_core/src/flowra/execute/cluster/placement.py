@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowra.dag.plan.logical import PlannedNode
@@ -20,6 +21,8 @@ __all__ = ["Placed", "Placement"]
 
 #: A whole list of calls that takes less than this, in seconds, is not spread.
 _TRIFLE = 0.002
+#: Seconds that a batch may wait for its turn on a worker while another has nothing to do.
+_LONGEST_TURN = 0.2
 
 
 @dataclass(eq=False)
@@ -31,12 +34,16 @@ class Placed:
         member: The worker.
         taking: What it takes of the machine's resources.
         future: What stands for it in dask, once it was sent.
+        since: When the worker got it, on the monotonic clock.
+        asked: Whether the worker was asked to give back what it has not begun.
     """
 
     batch: Batch
     member: Member
     taking: dict[str, float]
     future: Any = None
+    since: float = field(default_factory=time.monotonic)
+    asked: bool = False
 
 
 class Placement:
@@ -164,6 +171,23 @@ class Placement:
             pool = member.pool(name), name
             self._taken[pool] = self._taken.get(pool, 0.0) + amount
         return Placed(batch, member, taking)
+
+    def stuck(self, sent: Iterable[Placed]) -> Placed | None:
+        """Return a batch of which calls wait for their turn for a while, though another worker has nothing to do."""
+        idle = [member for member in self._workers.members if not member.busy]
+        if not idle:
+            return None
+        late = time.monotonic() - _LONGEST_TURN
+        places: dict[Member, int] = {}
+        for placed in sorted(sent, key=lambda each: each.since):
+            place = places[placed.member] = places.get(placed.member, -1) + 1
+            # A worker begins batches in the order in which it got them; one that it is at has a call that runs.
+            roots = placed.batch.roots[1 if place < placed.member.threads else 0 :]
+            if not roots or placed.asked or placed.since > late or placed.taking:
+                continue
+            if any(all(member.has_pack_of(root.call.node) for root in roots) for member in idle):
+                return placed
+        return None
 
     def give_back(self, placed: Placed) -> None:
         """Take note that a worker is through with a batch, or lost."""

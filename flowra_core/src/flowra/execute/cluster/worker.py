@@ -18,12 +18,15 @@ from flowra.execute.cluster.worker_batch import BatchCalls
 from flowra.execute.cluster.worker_run import SessionState, WorkerRun
 from flowra.storage.store import Store
 
-__all__ = ["cancel_run", "end_run", "end_session", "replace_pack", "run_batch"]
+__all__ = ["cancel_run", "end_run", "end_session", "recall_batch", "replace_pack", "run_batch"]
 
 _lock = threading.Lock()
 _sessions: dict[str, SessionState] = {}
 _runs: dict[str, WorkerRun] = {}
 _cancelled: set[str] = set()
+#: By run, the batches that were begun, None for one that is through, and those that were asked back before.
+_begun: dict[str, dict[str, BatchCalls | None]] = {}
+_recalled: dict[str, set[str]] = {}
 #: Runs that began with packs that were replaced since, with what was done.
 _outdated: dict[str, str] = {}
 _batches = 0
@@ -36,6 +39,10 @@ def run_batch(data: bytes) -> bytes:
         _batches += 1
     try:
         batch = unpack(data)
+        with _lock:
+            if batch["key"] in _recalled.get(batch["run"]["id"], ()):
+                return pack({"recalled": True})
+            _begun.setdefault(batch["run"]["id"], {})[batch["key"]] = None
         if (done := _outdated.get(batch["run"]["id"])) is not None:
             return pack({"broken": f"another run has replaced what it began with: {done}"})
         return pack(_made(_run_of(batch["run"]), batch))
@@ -44,6 +51,17 @@ def run_batch(data: bytes) -> bytes:
     finally:
         with _lock:
             _batches -= 1
+
+
+async def recall_batch(run_id: str, key: str) -> int:
+    """Ask calls of a batch back: no more of them are begun. Returns how many were, or -1 if it is through."""
+    with _lock:
+        begun = _begun.get(run_id, {})
+        if key in begun:
+            calls = begun[key]
+            return -1 if calls is None else calls.cut()
+        _recalled.setdefault(run_id, set()).add(key)
+        return 0
 
 
 def replace_pack(what: str, replace: Callable[[], None]) -> bool:
@@ -84,6 +102,8 @@ async def end_run(run_id: str) -> None:
     with _lock:
         _cancelled.discard(run_id)
         _outdated.pop(run_id, None)
+        _begun.pop(run_id, None)
+        _recalled.pop(run_id, None)
         run = _runs.pop(run_id, None)
     if run is not None:
         # Off the loop on which this worker answers: a store may have something to send yet.
@@ -119,8 +139,14 @@ def _held_by(run_id: str) -> tuple[ValuesAtHand, Store] | None:
 
 def _made(run: WorkerRun, batch: dict[str, Any]) -> dict[str, Any]:
     """Make the calls of a batch; where somebody listens, also what they print is heard."""
-    if not run.feed.observed:
-        return BatchCalls(run, batch).run()
-    with capturing():
-        done = BatchCalls(run, batch).run()
-    return {**done, "heard": run.feed.flush()}
+    calls = BatchCalls(run, batch)
+    begun = _begun.setdefault(batch["run"]["id"], {})
+    begun[batch["key"]] = calls
+    try:
+        if not run.feed.observed:
+            return calls.run()
+        with capturing():
+            done = calls.run()
+        return {**done, "heard": run.feed.flush()}
+    finally:
+        begun[batch["key"]] = None

@@ -54,6 +54,9 @@ class BatchCalls:
         self._ends: dict[int, float] = {}
         self._ended: SimpleQueue[tuple[int, Call, float, Callable[[], Any]]] = SimpleQueue()
         self._pending = 0
+        self._beginning = threading.Lock()
+        self._begun = 0
+        self._cut = False
 
     def run(self) -> dict[str, Any]:
         """Make the calls, until the batch has had its time."""
@@ -62,9 +65,11 @@ class BatchCalls:
             return self._needs()
         deadline = time.monotonic() + data["seconds"]
         for index, each in enumerate(data["calls"]):
-            # The first is always made: the batch must get on.
-            if (index and time.monotonic() > deadline) or self._run.control.cancelled:
-                break
+            with self._beginning:
+                # The first is always made: the batch must get on.
+                if self._run.control.cancelled or (index and (self._cut or time.monotonic() > deadline)):
+                    break
+                self._begun = index + 1
             if (call := self._call_of(each)) is not None:
                 self._make(index, call)
             self._take_ended(wait=False)
@@ -79,6 +84,12 @@ class BatchCalls:
             "ends": [clock + self._ends.get(index, now) for index in calls],
             "warnings": self._run.warnings(),
         }
+
+    def cut(self) -> int:
+        """Begin no more calls, and return how many were begun, one at least."""
+        with self._beginning:
+            self._cut = True
+            return max(self._begun, 1)
 
     def _needs(self) -> dict[str, Any]:
         call = self._call_of(self._data["calls"][0])
