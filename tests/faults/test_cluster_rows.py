@@ -200,6 +200,28 @@ def test_row_5_a_worker_that_stands_still_and_goes_on_publishes_no_other_result(
         cluster.close()
 
 
+def test_row_5_a_worker_that_stands_still_for_good_keeps_nobody_waiting_for_its_key(tmp_path, ledger, monkeypatch):
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL", "3s")
+    monkeypatch.setenv("FLOWRA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("FLOWRA_OUTPUT_DIR", str(tmp_path / "output"))
+    graph = Graph("draw")
+    drawn = graph.add(Draw, id="drawn", seconds=0.5, ledger=str(ledger))["value"]
+    graph.output("drawn", drawn)
+    cluster = ProcessCluster(2)
+    try:
+        # Nobody ends it, as on a cluster that others have started, and nobody wakes it.
+        with Session(executor=ClusterExecutor(lambda: Shared(cluster)), store=tmp_path / "store") as session:
+            stopper = killed_while(ledger, "drawn", signal.SIGSTOP)
+            run = session.run(graph).raise_for_status()
+            stopper.join()
+            assert times_run(ledger, "drawn") == 2
+            os.kill(process_of(ledger, "drawn"), signal.SIGCONT)
+            assert session.run(graph).outputs == run.outputs
+            assert times_run(ledger, "drawn") == 2
+    finally:
+        cluster.close()
+
+
 def members_of(folder):
     """Return the processes of clusters whose environment names a folder."""
     found = []

@@ -142,9 +142,18 @@ class ResultCache:
             self._resumed_by_key = {entry.key: entry for entry in self.resumed.values() if entry.key is not None}
         return self._resumed_by_key.get(key.digest)
 
-    def hold(self, key: ActionKey, call: Call, cancelled: Callable[[], bool]) -> KeyLock | None:
-        """Wait for the right to compute a key, against all who share the store; None if it was given up on."""
-        held = self._store_of(call).lock(key.digest, give_up=cancelled)
+    def hold(
+        self, key: ActionKey, call: Call, cancelled: Callable[[], bool], patience: float | None = None
+    ) -> KeyLock | None:
+        """Wait for the right to compute a key, against all who share the store; None if it was given up on.
+
+        Args:
+            key: The key.
+            call: Its call.
+            cancelled: Tells whether to give up.
+            patience: Seconds to wait at most; None for as long as it takes.
+        """
+        held = self._store_of(call).lock(key.digest, timeout=patience, give_up=cancelled)
         return held if held.acquire() else None
 
     def remember(self, key: ActionKey | None, call: Call, outputs: Mapping[str, Value] | Ended, seconds: float) -> None:

@@ -85,6 +85,8 @@ class CallRunner:
         reader: Reads the values that are not in memory.
         watch: Told each call that may run out of time, when its node begins to run.
         gathers: Whether calls of nodes that take several at once are to be gathered for it.
+        patience: Seconds that a call waits for another that computes its key, before it is made all the same and the
+            first result counts; None for as long as that takes.
     """
 
     gathers: ClassVar[bool] = False
@@ -97,6 +99,7 @@ class CallRunner:
         self._timed: dict[Call, _Timed] = {}
         self.reader = ValueReader(cache, self._again, lambda node, text: job.reporter.log(node, text, "warning"))
         self.watch: Callable[[Call], None] | None = None
+        self.patience: float | None = None
 
     def call(self, call: Call, finish_later: Callable[[Call, Callable[[], Any]], None]) -> Result:
         """Make a call and return its outputs; or `Later`, and then hand its result to `finish_later`.
@@ -114,8 +117,8 @@ class CallRunner:
             return found
         if key is None or not cache.shares(call):
             return self._run(call, key, finish_later)
-        held = cache.hold(key, call, self._cancelled)
-        if held is None:
+        held = cache.hold(key, call, self._cancelled, self.patience)
+        if held is None and (self.patience is None or self._cancelled()):
             raise NodeCancelledError(f"node {call.name} was cancelled while it waited for another run that runs it")
         later = False
         try:
@@ -126,7 +129,7 @@ class CallRunner:
             later = isinstance(result, Later)
             return result
         finally:
-            if not later:
+            if not later and held is not None:
                 held.release()
 
     def known(self, call: Call) -> Outputs | Ended | None:

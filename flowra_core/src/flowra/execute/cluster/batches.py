@@ -20,6 +20,8 @@ __all__ = ["SECONDS", "Batch", "Costs", "Waiting", "goes_alone", "unreachable"]
 SECONDS = 0.05
 #: A node that takes longer than this, in seconds, is computed ahead only where nothing else could be done meanwhile.
 _AHEAD = 0.005
+#: Seconds that a call which was lost with a worker waits for its key: the worker may stand still, and hold it.
+_PATIENCE = 2.0
 #: Calls in a batch, at most.
 MOST = 4000
 
@@ -158,6 +160,7 @@ class Batch:
             "nodes": packed,
             "calls": calls,
             "seconds": SECONDS,
+            "patience": _PATIENCE if any(root.losses for root in self.roots) else None,
         }
 
 

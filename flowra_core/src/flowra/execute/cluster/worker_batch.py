@@ -45,6 +45,7 @@ class BatchCalls:
         self._run = run
         self._data = data
         self._runner = run.runner()
+        self._runner.patience = data.get("patience")
         run.peers.note(data.get("holders", {}))
         self._nodes = [run.node(each) for each in data["nodes"]]
         self._given: dict[tuple[int, str], Value] = {}
