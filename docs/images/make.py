@@ -37,7 +37,7 @@ def main() -> None:
         with Image.open(picture) as opened:
             opened.convert("RGB").resize((480, 480)).save(HERE / "faces.jpg", quality=88)
         shapes = ["flowra", "run", "examples/shapes.json", "--output", "shapes"]
-        subprocess.run(shapes, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(shapes, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  our own command
         with Image.open(Path(folder) / "shapes" / "picture.png") as opened:
             opened.convert("RGB").save(HERE / "shapes.jpg", quality=88)
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
