@@ -184,7 +184,8 @@ def test_one_who_may_have_been_taken_for_lost_stops_collecting(stores):
     assert stores().lookup(key(1)) is not None
 
 
-def test_two_don_t_collect_at_once(stores):
+def test_two_don_t_collect_at_once(stores, monkeypatch):
+    monkeypatch.setattr("flowra.storage.remote.collecting._MARGIN", 0.1)
     store, other = stores(heartbeat=0.1), stores(heartbeat=0.1)
     store.lookup(key(1))
     with (

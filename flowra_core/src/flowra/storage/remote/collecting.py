@@ -45,6 +45,8 @@ _BATCH = 500
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
 #: A session that is alive and has not answered after as many of the signs of life that a lost one misses is broken.
 _PATIENCE = 10
+#: Seconds beyond the time after which another collector counts as lost: it is only looked at now and then.
+_MARGIN = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Collector:
         Raises:
             StoreError: Another one does so.
         """
-        if not self._leases.take(self._right, timeout=LOST_AFTER * self._every + 1.0):
+        if not self._leases.take(self._right, timeout=LOST_AFTER * self._every + _MARGIN):
             raise StoreError(
                 "the store is being collected or checked already",
                 where=self._objects.location,
