@@ -112,7 +112,17 @@ def test_a_run_that_requires_it_fails_before_anything_runs(wire, share):
 
 def test_a_key_that_is_wrong_is_an_error_before_anything_runs(wire, share):
     wire.answer = DENIED
-    with pytest.raises(StoreDeniedError, match="the service refuses") as failure:
+    with pytest.raises(StoreDeniedError, match="does not let us in") as failure:
         run(wire.address(share))
+    assert "403" in failure.value.why
     assert failure.value.exit_code == 4
     assert failure.value.fix == "ask for a key"
+
+
+def test_of_a_run_that_could_not_begin_no_journal_is_left(wire, share, tmp_path):
+    wire.answer = DENIED
+    heard = []
+    with pytest.raises(StoreDeniedError), Session(store=wire.address(share)) as session:
+        session.run(graph(), observers=[heard.append])
+    assert not heard
+    assert not (tmp_path / "cache" / "runs").exists()

@@ -309,7 +309,7 @@ def test_what_was_said_before_anybody_listened_is_not_lost(tmp_path, remote):
 
 def test_a_store_that_lets_us_not_even_read_is_an_error_at_once(tmp_path, remote):
     remote.faults["lookup"] = DENIED
-    with pytest.raises(StoreDeniedError, match="no permission"):
+    with pytest.raises(StoreDeniedError, match="does not let us in"):
         TieredStore(LocalStore(tmp_path / "a"), remote)
     remote.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,6 +112,6 @@ def opened_tiers(address: str | None) -> Iterator[tuple[Session, TieredStore]]:
                 "the store does not answer",
                 where=store.remote.location,
                 why=store.remote.reason or None,
-                fix=f"flowra store check {store.remote.location}",
+                fix=f"flowra store check {shlex.quote(store.remote.location)}",
             )
         yield session, store

@@ -151,8 +151,10 @@ class RunOpener:
             UsageError: There is no such run to resume, or the folder can't be written to.
             StoreError: The store can't be opened; or results are required there, and it does not take any.
         """
+        # First: what is wrong with it is said before anything is begun.
+        store = self._store()
         if options.uploads == "require":
-            check_remote(self._store())
+            check_remote(store)
         run_id = new_run_id(plan.name)
         output_dir = options.output_dir
         folder = Path(output_dir) if output_dir is not None else load_settings().output_dir / run_id

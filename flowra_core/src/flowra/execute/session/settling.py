@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -41,7 +42,8 @@ def check_remote(store: Store | None) -> TieredStore:
             "the store does not answer, and results are required in it",
             where=remote.location,
             why=remote.reason or None,
-            fix=f"flowra store check {store.location} says more; without --require-remote the run goes on locally",
+            fix=f"flowra store check {shlex.quote(store.location)} says more; without --require-remote the run goes on "
+            "locally",
         )
     if not remote.writable:
         raise StoreError(

@@ -57,6 +57,11 @@ class RemoteTier:
             self.store.lookup(bytes(32))
         except StoreUnavailableError as error:
             self._lost(error)
+        except StoreDeniedError as error:
+            # Not at the object that was asked for, but at the store.
+            raise StoreDeniedError(
+                "the store does not let us in", where=self.location, why=in_words(error), fix=error.fix
+            ) from error
         else:
             self._answered()
 
