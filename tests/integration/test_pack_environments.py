@@ -7,14 +7,17 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from fixtures.cli_pack import WORKSPACE_PACKS
+from fixtures.clusters import ForeignCluster
 from fixtures.nodebin_factory import write_nodebin_file, write_wheel
 from fixtures.wheelhouse import Place, make_wheelhouse
 
+from flowra.dag.graph import Graph
 from flowra.pack import virtual_environment
 from flowra.pack.environments import create
 from flowra.plugin import PluginManager, use_manager
@@ -359,3 +362,25 @@ def test_an_archive_is_taken_and_what_was_made_is_told_as_json(place):
     assert [pack["python"] for pack in listed if pack["id"] == "tiny"] == [f"{made['folder']}/{made['python']}"]
     refused = place.flowra("pack", "install", "--isolated", archive, "--dry-run")
     assert refused.returncode == 2
+
+
+def test_a_worker_is_given_a_pack_in_an_environment_of_its_own(place, tmp_path):
+    own = [each for each in sys.path if each and "site-packages" not in each]
+    path = {"PYTHONPATH": os.pathsep.join(own)}
+    theirs = tmp_path / "theirs"
+    cluster = ForeignCluster(tmp_path, {**place.variables, **path, "FLOWRA_DATA_DIR": str(theirs)})
+    try:
+        cluster.join("only")
+        graph = Graph("one")
+        graph.output("names", graph.add("new/Brighten", id="it", array=3, names=["x"])["names"])
+        graph.save(tmp_path / "one.json")
+        command = ["run", "one.json", "--executor", cluster.address]
+        refused = place.flowra(*command)
+        assert "no worker has the pack new" in refused.stderr
+        assert "flowra pack install --isolated flowra-new==1.0" in refused.stderr
+        done = place.flowra(*command, "--sync-packs")
+    finally:
+        cluster.close()
+    assert done.returncode == 0, done.stderr
+    assert "worker only was given flowra-new 1.0" in done.stdout + done.stderr
+    assert len(list((theirs / "environments").glob(f"*/{FILE}"))) == 1

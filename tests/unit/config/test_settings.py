@@ -175,3 +175,15 @@ def test_clusters_are_tables_that_a_project_cannot_give(user, project):
     (project / "flowra.toml").write_text('[clusters.mine]\nclass = "evil.Cluster"\n')
     with pytest.raises(ConfigError, match="a project can't say which classes start clusters"):
         load(project)
+
+
+def test_sync_packs_is_true_or_false_and_a_project_cannot_allow_it(user, project):
+    assert load(project).sync_packs is False
+    user.write_text("sync_packs = true\n")
+    assert load(project).sync_packs is True
+    assert load(project, FLOWRA_SYNC_PACKS="off").sync_packs is False
+    with pytest.raises(ConfigError, match="neither true nor false"):
+        load(project, FLOWRA_SYNC_PACKS="perhaps")
+    (project / "flowra.toml").write_text("sync_packs = true\n")
+    with pytest.raises(ConfigError, match="a project can't allow that packs are installed on workers"):
+        load(project)

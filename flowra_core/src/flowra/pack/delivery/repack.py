@@ -20,7 +20,13 @@ __all__ = ["MOST_BYTES", "WheelFile", "wheel_of_installed", "wheel_of_tree"]
 
 #: Bytes of a wheel that is sent, at most: code is small, and weights come from a model hub.
 MOST_BYTES = 128 << 20
-_OF_THE_INSTALLATION = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "RECORD.jws", "RECORD.p7s"})
+#: What installers write, and no wheel has.
+_OF_THE_INSTALLATION = frozenset(
+    {
+        "RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "RECORD.jws", "RECORD.p7s",
+        "uv_cache.json", "uv_build.json",
+    }
+)  # fmt: skip
 _COMPILED = (".so", ".pyd", ".dylib")
 
 
