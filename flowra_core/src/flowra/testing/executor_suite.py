@@ -16,6 +16,7 @@ Each test is one promise, and its docstring says it. `cache = False` in the clas
 
 from __future__ import annotations
 
+from flowra.testing.semantics.batches import BatchSemantics
 from flowra.testing.semantics.branches import BranchSemantics
 from flowra.testing.semantics.failures import FailureSemantics
 from flowra.testing.semantics.lists import ListSemantics
@@ -25,5 +26,7 @@ from flowra.testing.semantics.subgraphs import SubgraphSemantics
 __all__ = ["ExecutorSuite"]
 
 
-class ExecutorSuite(ListSemantics, BranchSemantics, SubgraphSemantics, FailureSemantics, ResultSemantics):
+class ExecutorSuite(
+    ListSemantics, BranchSemantics, SubgraphSemantics, FailureSemantics, ResultSemantics, BatchSemantics
+):
     """The conformance suite for executors."""

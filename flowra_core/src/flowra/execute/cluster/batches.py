@@ -153,7 +153,8 @@ class Batch:
             assert state.node is not None
             inputs = {port: _ahead_to_wire(binding, state.scope, places) for port, binding in state.node.links.items()}
             exported = state.keep or state.takers > takers.get(state, 0)
-            calls.append([number(state.node), state.name, (), 0, state.depth, {}, inputs, exported])
+            literals = _literals_to_wire(state.node, state.literals or {})
+            calls.append([number(state.node), state.name, (), 0, state.depth, literals, inputs, exported])
         self.sent = len(self.roots)
         return {
             "kind": "needs" if self.roots[0].asks else "calls",
@@ -211,18 +212,26 @@ def _node_to_wire(node: PlannedNode) -> bytes:
 
 def _inputs_to_wire(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the inputs of a call: literals that are not the node's own, and values."""
-    literals: dict[str, Any] = {}
     inputs: dict[str, Any] = {}
     node = call.node
     for port, value in call.inputs.items():
         if port in node.links:
             lazy = value is None and port in node.description.lazy_ports
             inputs[port] = ["literal", None] if lazy else value_to_wire(value)
-        elif value is not node.literals.get(port):
+    return _literals_to_wire(
+        node, {port: value for port, value in call.inputs.items() if port not in node.links}
+    ), inputs
+
+
+def _literals_to_wire(node: PlannedNode, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those literals of a call that are not the node's own."""
+    literals: dict[str, Any] = {}
+    for port, value in given.items():
+        if value is not node.literals.get(port):
             declared = node.description.input(port)
             assert declared is not None
             literals[port] = literal_to_wire(value, declared.value_type)
-    return literals, inputs
+    return literals
 
 
 def _ahead_to_wire(binding: Any, scope: Scope, places: Mapping[NodeState, int]) -> list[Any]:

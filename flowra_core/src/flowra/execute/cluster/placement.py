@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,13 +83,15 @@ class Placement:
         plain = [each for each in pending if not goes_alone(each)]
         threads = sum(member.threads for member in self._workers.members) or 1
         left: list[Waiting] = []
-        for waiting in alone:
+        alike = Counter(each.call.node for each in pending if each.call.node.description.traits.batch_size > 1)
+        for group in _groups(alone, alike, threads):
+            waiting = group[0]
             member = self._member_for([waiting], idle=waiting.alone or waiting.call.node.description.traits.effects)
             if member is None:
-                left.append(waiting)
+                left += group
                 continue
             taking = dict(waiting.call.node.description.traits.resources)
-            formed.append(self._placed(Batch([waiting]), member, taking))
+            formed.append(self._placed(Batch(group), member, taking))
         costs = [self._costs.of(each.call.node) for each in plain]
         total = sum(cost for cost in costs if cost is not None)
         unknown = sum(cost is None for cost in costs)
@@ -109,12 +112,18 @@ class Placement:
                 continue
             roots: list[Waiting] = []
             seconds, guesses = 0.0, 0
+            start, at_once = position, _at_once(plain[position], alike, threads)
             while position < len(plain) and len(roots) < MOST:
                 waiting, cost = plain[position], costs[position]
-                if roots and (
-                    seconds + (cost or 0.0) > share
-                    or (cost is None and guesses >= most_unknown)
-                    or not member.has_pack_of(waiting.call.node)
+                belongs = len(roots) < at_once and waiting.call.node is plain[start].call.node
+                if (
+                    roots
+                    and not belongs
+                    and (
+                        seconds + (cost or 0.0) > share
+                        or (cost is None and guesses >= most_unknown)
+                        or not member.has_pack_of(waiting.call.node)
+                    )
                 ):
                     break
                 roots.append(waiting)
@@ -231,3 +240,26 @@ def _given(state: NodeState) -> Iterator[Any]:
     for source in state.eager:
         if source.outputs is not None:
             yield from source.outputs.values()
+
+
+def _groups(alone: list[Waiting], alike: Mapping[PlannedNode, int], threads: int) -> list[list[Waiting]]:
+    """Return calls that have a worker's thread for themselves; those of a node that takes several go together."""
+    groups: list[list[Waiting]] = []
+    begun: dict[PlannedNode, list[Waiting]] = {}
+    for waiting in alone:
+        group = begun.get(waiting.call.node)
+        if group is None or waiting.asks or waiting.alone or len(group) >= _at_once(waiting, alike, threads):
+            groups.append([waiting])
+            if not (waiting.asks or waiting.alone):
+                begun[waiting.call.node] = groups[-1]
+        else:
+            group.append(waiting)
+    return groups
+
+
+def _at_once(waiting: Waiting, alike: Mapping[PlannedNode, int], threads: int) -> int:
+    """Return how many calls like one are worth being made together: all workers are to get some."""
+    most = waiting.call.node.description.traits.batch_size
+    if most == 1 or waiting.alone or waiting.asks:
+        return 1
+    return max(1, min(most, math.ceil(alike[waiting.call.node] / threads)))

@@ -65,15 +65,25 @@ class BatchCalls:
         if data["kind"] == "needs":
             return self._needs()
         deadline = time.monotonic() + data["seconds"]
-        for index, each in enumerate(data["calls"]):
+        index = 0
+        while index < len(data["calls"]):
             with self._beginning:
                 # The first is always made: the batch must get on.
                 if self._run.control.cancelled or (index and (self._cut or time.monotonic() > deadline)):
                     break
-                self._begun = index + 1
-            if (call := self._call_of(each)) is not None:
-                self._make(index, call)
+                following = self._begun = index + self._together_from(index)
+            found = {
+                call: place
+                for place in range(index, following)
+                if (call := self._call_of(data["calls"][place])) is not None
+            }
+            if len(found) > 1:
+                self._make_together(found)
+            else:
+                for call, place in found.items():
+                    self._make(place, call)
             self._take_ended(wait=False)
+            index = following
         while self._pending:
             self._take_ended(wait=True)
         self._export()
@@ -126,6 +136,27 @@ class BatchCalls:
             self._make_in_time(index, call)
             return
         self._take(index, call, began, lambda: self._runner.call(call, self._later(index, began)))
+
+    def _together_from(self, index: int) -> int:
+        """Return how many calls, from one on, are of a node that takes as many at once."""
+        calls = self._data["calls"]
+        number = calls[index][0]
+        most = self._nodes[number].description.traits.batch_size
+        count = 1
+        while count < most and index + count < len(calls) and calls[index + count][0] == number:
+            count += 1
+        return count
+
+    def _make_together(self, calls: dict[Call, int]) -> None:
+        began = time.perf_counter()
+
+        def later(call: Call, finish: Callable[[], Any]) -> None:
+            self._later(calls[call], began)(call, finish)
+
+        results = self._runner.call_together(list(calls), later)
+        share = (time.perf_counter() - began) / len(calls)
+        for call, outcome in results:
+            self._take(calls[call], call, time.perf_counter() - share, outcome)
 
     def _later(self, index: int, began: float) -> Callable[[Call, Callable[[], Any]], None]:
         def later(call: Call, finish: Callable[[], Any]) -> None:

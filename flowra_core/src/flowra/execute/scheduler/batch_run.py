@@ -109,7 +109,7 @@ class BatchRun:
         seconds = time.perf_counter() - began if began else 0.0
         cancelled = failure is CANCELLED
         status = "cancelled" if cancelled else "succeeded" if error is None and failure is None else "failed"
-        cached = not any(state.ran_at for state in replaced.states)
+        cached = status == "succeeded" and not any(state.ran_at for state in replaced.states)
         self._feed.end(feeding.Ended(replaced.item, status, outputs, error, seconds, cached))  # type: ignore[arg-type]
         with self._lock:
             end.ended = True

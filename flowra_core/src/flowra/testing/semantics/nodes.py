@@ -31,6 +31,7 @@ __all__ = [
     "Numbers",
     "Reciprocal",
     "Send",
+    "Several",
     "Sleep",
     "SleepAsync",
     "SlowOnce",
@@ -422,3 +423,25 @@ class Warm(Node):
 
     def close(self) -> None:
         write_line(self.ledger, f"close {self.model}")
+
+
+class Several(Node):
+    """Double numbers, several at once; negative ones it can't take. Its ledger says how many there were."""
+
+    batch_size = 4
+
+    class InputArgs(BaseArgs):
+        value: float
+        ledger: str = ""
+
+    OutputArgs = _Value
+
+    def init(self, context: RunContext, args: Any) -> None:
+        self.factor = 2.0
+
+    def run_batch(self, context: RunContext, args: list[Any]) -> list[Any]:
+        for each in args:
+            if each.value < 0:
+                raise ValueError(f"can't take {each.value:g}")
+        write_line(args[0].ledger, f"{context.node_id.rpartition('/')[2].partition('[')[0]} {len(args)}")
+        return [self.OutputArgs(value=self.factor * each.value) for each in args]
