@@ -106,8 +106,10 @@ class Node:
         """
         if type(self).run_batch is Node.run_batch:
             raise NotImplementedError(f"{type(self).__name__}.run")
-        (outputs,) = self.run_batch(context, [args])
-        return outputs
+        found = self.run_batch(context, [args])
+        if not isinstance(found, (list, tuple)) or len(found) != 1:
+            raise TypeError(f"run_batch returned {type(found).__name__} for one set of inputs, not a list of one")
+        return found[0]
 
     def run_batch(self, context: RunContext, args: list[Any]) -> list[Any]:
         """Compute the outputs of several sets of inputs, where `batch_size` says that the node can.

@@ -33,6 +33,8 @@ _SHOWN_ITEMS = 20
 _REMEMBERED = 10_000
 _REMEMBERED_PORTS = 1_000
 _REMEMBERED_TEXT = 200
+#: Bytes of arrays that are kept with their digests: the items of a batch may each bring one.
+_REMEMBERED_BYTES = 256 * 1024**2
 
 
 class _NoDigestError(ValueError):
@@ -53,6 +55,7 @@ class LiteralDigests:
         self._validators: dict[int, tuple[Port, SchemaValidator]] = {}
         self._scalars: dict[tuple[int, type, Any], tuple[Port, InputDigest]] = {}
         self._large: dict[tuple[int, int], tuple[Port, Any, InputDigest]] = {}
+        self._large_bytes = 0
 
     def of(self, port: Port, value: Any) -> InputDigest | Unkeyable:
         """Return the digest of a literal that is given to a port."""
@@ -77,8 +80,10 @@ class LiteralDigests:
             found = self._of(port, value)
             if isinstance(found, Unkeyable):
                 return found
-            if len(self._large) >= _REMEMBERED:
+            self._large_bytes += int(getattr(value, "nbytes", 0))
+            if len(self._large) >= _REMEMBERED or self._large_bytes > _REMEMBERED_BYTES:
                 self._large.clear()
+                self._large_bytes = int(getattr(value, "nbytes", 0))
             # With the value, lest another get its place in memory.
             large = self._large[id(port), id(value)] = (port, value, found)
         return large[2]
