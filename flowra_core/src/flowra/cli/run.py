@@ -44,7 +44,7 @@ class _RunCommand(click.Command):
     """`--matrix` and `--zip` take several values, as in `--zip a.x=1,2 b.y=3,4`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        from flowra.cli.batch.sweeps import joined_values
+        from flowra.cli.batch.words import joined_values
 
         return super().parse_args(ctx, joined_values(args))
 

@@ -25,7 +25,7 @@ from flowra.type.named import value_type_from_json
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf
 
-__all__ = ["Checked", "check", "checked"]
+__all__ = ["Checked", "check", "checked", "holds_links"]
 
 
 class Checked(NamedTuple):
@@ -158,7 +158,7 @@ class _ScopeCheck:
     def _value(self, node: GraphNode, value: Any, port: Port, path: KeyPath) -> Iterator[Problem]:
         if isinstance(value, (Link, InputRef)):
             yield from self._linked(node, value, port.value_type, port.name, path, 0)
-        elif _holds_links(value):
+        elif holds_links(value):
             yield from self._list(node, value, port.value_type, port.name, path, 0)
         else:
             reason, depth = literal_depth(value, port)
@@ -180,7 +180,7 @@ class _ScopeCheck:
             place = (*path, index)
             if isinstance(each, (Link, InputRef)):
                 yield from self._linked(node, each, item, port, place, depth)
-            elif _holds_links(each):
+            elif holds_links(each):
                 yield from self._list(node, each, item, port, place, depth)
             elif reason := item.accepts_literal(each):
                 yield self._at(place, reason)
@@ -231,8 +231,9 @@ def _sources_first(graph: Graph) -> Iterable[GraphNode]:
     return [graph.nodes[each] for each in dict.fromkeys([*order, *graph.nodes])]
 
 
-def _holds_links(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(each, (Link, InputRef)) or _holds_links(each) for each in value)
+def holds_links(value: Any) -> bool:
+    """Tell whether a value is a list with links in it."""
+    return isinstance(value, list) and any(isinstance(each, (Link, InputRef)) or holds_links(each) for each in value)
 
 
 def _choices(name: str, known: dict[str, Port] | dict[str, NodeDescription]) -> str:

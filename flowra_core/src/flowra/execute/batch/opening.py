@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowra.dag.catalog import NodeCatalog
-from flowra.dag.graph import MISSING, Graph
+from flowra.dag.graph import MISSING, Graph, InputRef, Link
+from flowra.dag.plan.checks import holds_links
 from flowra.dag.plan.interface import input_port
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput
 from flowra.dag.plan.planner import local_classes, plan_graph
@@ -91,7 +92,9 @@ def _opened(
                     f"{name} is set twice", why="a sweep sets it, and the items or another part of the sweep do so too"
                 )
             axis_of[name] = number
-    values = {**sample, **sweep.at([0] * len(sweep.axes))}
+    own = _literals_of(graph, catalog, names)
+    source.add_defaults(own)
+    values = {**own, **sample, **sweep.at([0] * len(sweep.axes))}
     varied = Varied(
         frozenset(name for name in axis_of if "." not in name),
         frozenset((name.partition(".")[0], name.partition(".")[2]) for name in axis_of if "." in name),
@@ -110,7 +113,7 @@ def _opened(
         for place in range(len(axis)):
             position = [0] * len(sweep.axes)
             position[number - 1] = place
-            template.fill({**defaults_of(graph, inputs), **sample, **sweep.at(position)})
+            template.fill({**defaults_of(graph, inputs), **own, **sample, **sweep.at(position)})
     return OpenedBatch(template, names)
 
 
@@ -132,6 +135,24 @@ def defaults_of(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an item has that does not give an input of the graph."""
     defaults = {name: each.default for name, each in graph.inputs.items() if each.default is not MISSING}
     return {**defaults, **inputs}
+
+
+def _literals_of(graph: Graph, catalog: NodeCatalog, names: Iterable[str]) -> dict[str, Any]:
+    """Return what ports have in the graph that items may set: an item that does not leaves them as they are."""
+    literals: dict[str, Any] = {}
+    for name in names:
+        node_id, dot, port = name.partition(".")
+        found = ports_of(graph, node_id, catalog, place=name) if dot else None
+        if found is None:
+            continue
+        node = graph.nodes[node_id]
+        written = node.inputs.get(port, node.init.get(port, MISSING))
+        declared = found.find(port)
+        if written is MISSING and declared is not None and not declared.required:
+            written = declared.default
+        if written is not MISSING and not isinstance(written, (Link, InputRef)) and not holds_links(written):
+            literals[name] = written
+    return literals
 
 
 def _with_ports(graph: Graph, catalog: NodeCatalog, values: Mapping[str, Any], names: Iterable[str]) -> Graph:

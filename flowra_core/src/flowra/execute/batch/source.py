@@ -44,7 +44,7 @@ class ItemSource:
         self.streams = items is not None
         self.total = len(sweep) if items is None else len(items) * len(sweep) if isinstance(items, Sized) else None
         self._items = iter([{}] if items is None else items)
-        self._defaults = defaults
+        self._defaults = dict(defaults)
         self._label = label if label is not None else _label_of
         self._looked_at: list[Given] = []
         self._names: tuple[str, ...] = ()
@@ -59,6 +59,10 @@ class ItemSource:
             self._looked_at.append(given)
             if not isinstance(given, FlowraError):
                 yield given
+
+    def add_defaults(self, defaults: Mapping[str, Any]) -> None:
+        """Add to what an item has that does not give it."""
+        self._defaults.update(defaults)
 
     @property
     def problem(self) -> FlowraError | None:
