@@ -12,7 +12,10 @@ __all__ = ["graph", "node", "session", "values"]
 
 
 #: Classes that nobody makes by calling them as they are.
-_MADE_FOR_YOU = ("BaseArgs", "GraphInput", "GraphNode", "Node", "Run", "RunContext", "ValueHandler", "ValueType")
+_MADE_FOR_YOU = (
+    "BaseArgs", "Batch", "GraphInput", "GraphNode", "ItemResult", "Node", "Run", "RunContext", "Totals", "ValueHandler",
+    "ValueType",
+)  # fmt: skip
 
 
 class _Written:
@@ -34,10 +37,17 @@ def graph() -> str:
 
 def session() -> str:
     """Return what graphs are run with."""
+    from flowra.execute.batch.item import ItemResult, Totals
+    from flowra.execute.batch.sweep import Sweep
     from flowra.execute.control import RunControl
-    from flowra.execute.session import Run, Session
+    from flowra.execute.session import Batch, Run, Session
 
-    return _classes("flowra.execute.session", Session, Run) + _classes("flowra.execute.control", RunControl)
+    return (
+        _classes("flowra.execute.session", Session, Run, Batch)
+        + _classes("flowra.execute.batch.item", ItemResult, Totals)
+        + _classes("flowra.execute.batch.sweep", Sweep)
+        + _classes("flowra.execute.control", RunControl)
+    )
 
 
 def node() -> str:

@@ -13,6 +13,7 @@ __all__ = ["exit_codes", "hierarchy"]
 #: What no error class and no docstring says.
 _NAMED_HERE = {
     1: "a check found something (`flowra pack doctor`, `flowra project sync --check`), or an internal error",
+    5: "some items of a batch failed, and the others have their results (`flowra run --batch`)",
     141: "whoever read the output has left (`flowra node list | head -1`)",
 }
 

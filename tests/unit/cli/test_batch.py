@@ -131,7 +131,7 @@ class TestSweeps:
         assert "add.b is set twice" in done.stderr
         done = batch.run("run", "files.json", "--batch", "photos", "--matrix", "join.number=1,2", "--dry-run")
         assert done.stdout.splitlines() == [
-            "files: 6 items, 2 settings each",
+            "files: 3 items × 2 settings",
             "  for each item × join.number: join",
         ]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowra.cli.batch.items import Items, items_of
 from flowra.cli.batch.spec import STDIN, BatchSpec
@@ -207,10 +207,12 @@ def _show_plan(
     once = list(template.closed.nodes) if template is not None else []
     each = {node.node.id: [axes[axis] for axis in node.axes] for node in (template.open if template else ())}
     if as_json:
-        print_json({"items": source.total, "settings": len(sweep), "once": once, "each": each})
+        total = source.total // len(sweep) if source.total is not None else None
+        print_json({"items": total, "settings": len(sweep), "once": once, "each": each})
         return 0
-    total: Any = "items that are not counted yet" if source.total is None else f"{source.total:,} items"
-    click.echo(f"{asked.graph.name or 'the graph'}: {total}, {len(sweep):,} settings each")
+    count = "items that are not counted yet" if source.total is None else f"{source.total // len(sweep):,} items"
+    settings = f" × {len(sweep):,} settings" if sweep.axes else ""
+    click.echo(f"{asked.graph.name or 'the graph'}: {count}{settings}")
     if once:
         click.echo(f"  once: {', '.join(once)}")
     for node, names in each.items():
