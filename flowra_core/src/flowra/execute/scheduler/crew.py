@@ -89,6 +89,12 @@ class Crew:
         else:
             self.call_for_help()
 
+    def go_on_with(self, ready: Sequence[Unit]) -> Unit | None:
+        """Return the first of what became ready, and put the rest into the queue. The lock is held."""
+        if len(ready) > 1:
+            self.enqueue(ready[1:])
+        return ready[0] if ready else None
+
     def call_for_help(self) -> None:
         """Wake or start a thread if what is to be run next is worth one. The lock is held."""
         unit = self.queue.peek()
