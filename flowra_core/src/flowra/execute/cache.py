@@ -108,7 +108,10 @@ class ResultCache:
     def shares(self, call: Call) -> bool:
         """Tell whether a call's result may stand in for running it, here or elsewhere."""
         traits = call.node.description.traits
-        return traits.cacheable and not self.policy.everything_off and node_name(call.state.name) not in self.policy.off
+        if not traits.cacheable or self.policy.everything_off:
+            return False
+        off = self.policy.off
+        return not off or node_name(call.state.name) not in off
 
     def recall(self, key: ActionKey, call: Call) -> dict[str, Value] | Ended | None:
         """Return the outputs recorded for a key, not read yet; None where there are none that can be used."""
@@ -344,7 +347,8 @@ class ResultCache:
         return self.store.here() if call.node.description.traits.remote is False else self.store
 
     def _refreshes(self, call: Call) -> bool:
-        return node_name(call.state.name) in self.policy.refresh
+        refresh = self.policy.refresh
+        return bool(refresh) and node_name(call.state.name) in refresh
 
     def _looked_up(self, keys: list[bytes], store: Store | None = None) -> dict[bytes, Record]:
         store = store if store is not None else self.store

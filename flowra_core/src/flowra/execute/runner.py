@@ -113,7 +113,7 @@ class CallRunner:
         if cache is None:
             return self._run(call, None, finish_later)
         key = cache.key(call)
-        if (found := self._found(key, call)) is not None:
+        if (cache.resumed or self._job.batch is not None) and (found := self._found(key, call)) is not None:
             return found
         if key is None or not cache.shares(call):
             return self._run(call, key, finish_later)

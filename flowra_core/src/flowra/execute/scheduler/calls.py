@@ -57,6 +57,9 @@ class Calls:
         holding: What calls need.
         verdicts: What is noted of those without a result.
         consequences: What follows.
+
+    Attributes:
+        parked: The calls that wait for a state behind one of their lazy inputs.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Calls:
         self._expand = consequences.expand
         self._activate = consequences.activate
         self._gatherings = Gatherings()
-        self._parked: dict[NodeState, list[Call]] = {}
+        self.parked: dict[NodeState, list[Call]] = {}
         self._watchdog = Watchdog(self._expire)
         runner.watch = self._watch
 
@@ -90,7 +93,7 @@ class Calls:
     def unparked(self, state: NodeState) -> list[Call]:
         """Return the calls that waited for a state alone, which has ended. The lock is held."""
         ready = []
-        for call in self._parked.pop(state, ()):
+        for call in self.parked.pop(state, ()):
             call.waiting -= 1
             if not call.waiting:
                 ready.append(call)
@@ -180,7 +183,7 @@ class Calls:
                 self._crew.enqueue(list(self._activate(wanted)))
                 for state in wanted:
                     if not state.ended:
-                        self._parked.setdefault(state, []).append(call)
+                        self.parked.setdefault(state, []).append(call)
                         call.waiting += 1
                 if call.waiting:
                     return False

@@ -249,7 +249,8 @@ class Scheduler:
                 consumer.waiting -= 1
                 if not consumer.waiting:
                     ready.append(consumer)
-            ready += self._calls.unparked(state)
+            if self._calls.parked:
+                ready += self._calls.unparked(state)
             self._lifetimes.taken(state.eager)
             if state.lazy:
                 self._lifetimes.taken(state.lazy)
