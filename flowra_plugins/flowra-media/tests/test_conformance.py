@@ -7,12 +7,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from flowra.testing import ValueTypeSuite
+from flowra.testing import PackSuite, ValueTypeSuite
 from flowra.type.value_type import Audio, Mesh, PointCloud, Video
 from flowra_media.audio.waveform import Waveform
 from flowra_media.audio.writing import encode_audio
 from flowra_media.mesh.shapes import Points, TriangleMesh
 from flowra_media.video.editing import from_pictures
+
+
+class TestMediaPack(PackSuite):
+    pack = "media"
+    # The workspace's examples of sound, videos and meshes are this pack's.
+    examples = "../../examples/media"
 
 
 class TestAudio(ValueTypeSuite):

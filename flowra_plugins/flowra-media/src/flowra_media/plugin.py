@@ -88,6 +88,13 @@ _NODES = {
             ),
         },
     },
+    "any medium": {
+        "showing": {
+            "Show": (
+                "Show sound, a video, a mesh or anything else to whoever watches the run, as a line and a small picture"
+            ),
+        },
+    },
 }
 #: Value type of the core to the module of `flowra_media.types` and the class that handles it.
 _HANDLERS = {

@@ -1,7 +1,8 @@
 """Pictures of meshes and points, without a display and without OpenGL: a depth buffer in numpy.
 
 Libraries that draw triangles want a window system, a driver or a compiler. What previews and reports need is small: one
-light, one material, no textures. Triangles are drawn in groups, as many at a time as touch a few million pixels.
+light, one material, no textures. Triangles are drawn in groups that touch a few hundred thousand pixels together: what
+is worked out for those stays in the processor's cache.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["View", "render_mesh", "render_points"]
 
 #: Pixels that the triangles of a group touch together, at most, unless one alone touches more.
-_AT_ONCE = 2_000_000
+_AT_ONCE = 200_000
 #: From the eye over the left shoulder, and what a surface that no light falls on still shows.
 _LIGHT = np.array([-0.35, 0.55, 0.76])
 _AMBIENT = 0.25

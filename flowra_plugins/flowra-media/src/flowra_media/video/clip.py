@@ -23,6 +23,8 @@ __all__ = ["MAX_MEGAPIXELS", "SoundFacts", "VideoClip", "VideoFacts", "clip_of_b
 
 #: Of one frame. The largest that cameras give is 8K, 33 megapixels.
 MAX_MEGAPIXELS = 70.0
+#: How many packets are looked at, at most, for the end of the last frame.
+_NEAR_END = 2000
 
 
 @dataclass(frozen=True)
@@ -197,19 +199,36 @@ def _probe(source: Path | memoryview, name: str, max_megapixels: float) -> Video
         time_base = stream.time_base
         if time_base is None or time_base <= 0:
             raise MediaError(f"{name} does not say what its timestamps are counted in", why="the file is broken")
+        turned = _quarter_turns(stream) % 2
         seconds = Fraction(0)
         if stream.duration is not None and stream.duration > 0:
             seconds = stream.duration * Fraction(time_base)
         elif container.duration is not None and container.duration > 0:
             seconds = Fraction(container.duration, 1_000_000)
         rate = stream.average_rate or stream.guessed_rate or Fraction(0)
-        turned = _quarter_turns(stream) % 2
+        if stream.duration is None and seconds:
+            # Matroska and NUT say the length of the whole, not of the pictures, and NUT that without the last frame.
+            seconds = _end(stream, seconds, rate) or seconds
         size = (context.height, context.width) if turned else (context.width, context.height)
         return VideoFacts(
             width=size[0], height=size[1], rate=Fraction(rate), time_base=Fraction(time_base), seconds=seconds,
             frames=max(stream.frames, 0), codec=context.name, pixels=context.pix_fmt or "unknown",
             sound=_sound(container), container=container.format.name,
         )  # fmt: skip
+
+
+def _end(stream: VideoStream, about: Fraction, rate: Fraction | None) -> Fraction | None:
+    """Return the end of the last frame, in seconds from the first, from the packets near it; None if none is found."""
+    base, first = Fraction(stream.time_base or 0), stream.start_time or 0
+    container: Any = stream.container
+    container.seek(int(about / base) + first, stream=stream, backward=True)
+    step = int(1 / (rate * base)) if rate else 0
+    ends = [
+        packet.pts - first + (packet.duration or step)
+        for packet, _ in zip(container.demux(stream), range(_NEAR_END), strict=False)
+        if packet.pts is not None
+    ]
+    return max(ends) * base if ends else None
 
 
 def _sound(container: InputContainer) -> SoundFacts | None:
