@@ -227,3 +227,12 @@ def test_files_of_an_output_are_told_by_their_folder_and_long_values_are_cut(tmp
         "  picture  out/picture.png",
         '  words    "' + "x" * 98 + "… (whole in outputs.json)",
     ]
+
+
+def test_what_waits_to_be_uploaded_is_shown(screen, capsys):
+    screen.observe(event("uploading", results=12, bytes=34_000_000))
+    assert "uploading 12 results, 34.0 MB …" in screen.rendered()
+    lines = PlainView(verbose=False)
+    for results, size in ((12, 34_000_000), (3, 8_000_000), (0, 0)):
+        lines.observe(event("uploading", results=results, bytes=size))
+    assert capsys.readouterr().out.splitlines()[-2:] == ["uploading 12 results, 34.0 MB …", "uploaded"]

@@ -187,3 +187,16 @@ def test_sync_packs_is_true_or_false_and_a_project_cannot_allow_it(user, project
     (project / "flowra.toml").write_text("sync_packs = true\n")
     with pytest.raises(ConfigError, match="a project can't allow that packs are installed on workers"):
         load(project)
+
+
+def test_which_results_are_uploaded_is_one_of_three(project):
+    assert load(project).uploads == "auto"
+    (project / "flowra.toml").write_text('uploads = "none"\n')
+    assert load(project).uploads == "none"
+    assert load(project, FLOWRA_UPLOADS="all").uploads == "all"
+    assert load(project, FLOWRA_UPLOADS="").uploads == "none"
+    with pytest.raises(ConfigError, match="uploads has a value it can't have"):
+        load(project, FLOWRA_UPLOADS="some")
+    (project / "flowra.toml").write_text('uploads = "some"\n')
+    with pytest.raises(ConfigError, match="uploads has a value it can't have"):
+        load(project)

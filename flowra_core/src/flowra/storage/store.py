@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 from flowra.exceptions import StoreError
 from flowra.storage.codec.encoded import Encoded
@@ -57,9 +58,11 @@ class Store(ABC):
 
     Attributes:
         location: The store's address, as `open_store` takes it.
+        tiered: Whether it keeps some here and some elsewhere.
     """
 
     location: str
+    tiered: ClassVar[bool] = False
 
     # ---- values
 

@@ -58,9 +58,14 @@ def settle(
     store: Store | None, history: RunHistory, run: str, catalog: NodeCatalog, control: RunControl, after: AfterRun
 ) -> StoreError | None:
     """Wait for what is on its way, as `Session.run` says; return why not everything is there that has to be."""
+    if store is None or not store.tiered:
+        return None
     from flowra.storage.tiers.store import TieredStore
 
-    if after == "later" or not isinstance(store, TieredStore):
+    assert isinstance(store, TieredStore), "no other has tiers"
+    if control.cancelled:
+        store.uploads.hurry()
+    if after == "later" or control.cancelled:
         return None
     if after == "wait":
         if store.uploads.left:

@@ -52,6 +52,8 @@ class TieredStore(Store):
         StoreDeniedError: The remote store lets us not even read.
     """
 
+    tiered = True
+
     def __init__(
         self,
         local: LocalStore,

@@ -99,7 +99,9 @@ class Uploads:
         self._waited = False
 
     def take_over(self) -> None:
-        """Have that uploaded which sessions that ended have left."""
+        """Have that uploaded which sessions that ended have left, if this one may."""
+        if not self._remote.writable:
+            return
         for pending in self._pending.taken_over():
             record = self._local.lookup(pending.key)
             if record is None:
@@ -166,6 +168,10 @@ class Uploads:
             )
         return left
 
+    def hurry(self) -> None:
+        """Don't wait at the end for what is on its way: somebody is waiting for the end."""
+        self._waited = True
+
     def require(self, keys: Iterable[bytes], *, give_up: Callable[[], bool] = lambda: False) -> int:
         """Wait until some results are there, whatever they are worth.
 
@@ -223,7 +229,9 @@ class Uploads:
             except StoreUnavailableError:
                 raise
             except StoreDeniedError:
+                # It stays noted: whoever may write takes it over.
                 self._queue.drop_all()
+                return
             except StoreError as error:
                 self._bulletin.say(f"a result of {record.node_type} is not uploaded: {in_words(error)}")
         self._pending.done(pending)
