@@ -121,3 +121,18 @@ def test_errands_are_run_even_when_it_closes(open_queue):
     queue.close(5)
     queue.run(lambda: done.append(20))
     assert sorted(done) == list(range(21))
+
+
+def test_what_an_errand_adds_is_waited_for_too(open_queue):
+    gate, done = threading.Event(), []
+    queue = open_queue(done.append)
+
+    def errand():
+        gate.wait()
+        queue.add(item(1))
+
+    queue.run(errand)
+    assert queue.busy
+    threading.Timer(0.05, gate.set).start()
+    assert not wait(queue)
+    assert done == [item(1)]

@@ -68,8 +68,7 @@ def settle(
     if after == "later" or control.cancelled:
         return None
     if after == "wait":
-        if store.uploads.left:
-            store.uploads.wait(give_up=lambda: control.cancelled)
+        store.uploads.wait(give_up=lambda: control.cancelled)
         return None
     try:
         store.uploads.require(_keys(run, history, catalog, store), give_up=lambda: control.cancelled)

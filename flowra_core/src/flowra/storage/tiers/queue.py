@@ -80,6 +80,7 @@ class UploadQueue:
         self._in_flight = 0
         self._threads = 0
         self._idle = 0
+        self._running_errands = 0
         self._closed = False
 
     @property
@@ -87,6 +88,15 @@ class UploadQueue:
         """What is still to be uploaded."""
         with self._changed:
             return Left(len(self._known), self._left_bytes)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still to be done."""
+        with self._changed:
+            return not self._is_done()
+
+    def _is_done(self) -> bool:
+        return not (self._known or self._errands or self._running_errands)
 
     def add(self, queued: Queued) -> bool:
         """Have a result uploaded; return False if it is in the queue already, or the queue is closed."""
@@ -142,12 +152,13 @@ class UploadQueue:
         while True:
             with self._changed:
                 pause = min(_LOOK, ends - time.monotonic())
-                self._changed.wait_for(lambda: not self._known, max(0.0, pause))
+                self._changed.wait_for(self._is_done, max(0.0, pause))
+                done = self._is_done()
             left = self.left
             if left or told:
                 tell(left)
                 told = True
-            if not left or time.monotonic() >= ends or give_up():
+            if done or time.monotonic() >= ends or give_up():
                 return left
 
     def drop_all(self) -> None:
@@ -185,6 +196,9 @@ class UploadQueue:
                     self._take(work)
                 else:
                     _do(work)
+                    with self._changed:
+                        self._running_errands -= 1
+                        self._changed.notify_all()
         finally:
             with self._changed:
                 self._threads -= 1
@@ -194,6 +208,7 @@ class UploadQueue:
         with self._changed:
             while True:
                 if self._errands:
+                    self._running_errands += 1
                     return self._errands.popleft()
                 if self._closed:
                     return None

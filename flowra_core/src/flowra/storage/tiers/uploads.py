@@ -83,6 +83,7 @@ class Uploads:
                 self.add(record)
 
         if self._remote.writable:
+            self._waited = False
             self._queue.run(consider)
 
     def leave(self) -> None:
@@ -208,7 +209,7 @@ class Uploads:
 
     def close(self) -> None:
         """Wait a little for what is on its way, unless somebody has waited already; the rest is for another session."""
-        if self.left and not self._waited:
+        if self._queue.busy and not self._waited:
             self._queue.wait(UPLOAD_WAIT, give_up=lambda: not self._remote.answers(), tell=lambda _: None)
         with self._resting_lock:
             resting = list(self._resting)
