@@ -166,6 +166,23 @@ def test_a_service_that_does_not_answer_keeps_nobody_from_computing(stores, capl
     assert caplog.text.count("without keeping others from it") == 1
 
 
+def test_a_right_that_was_taken_without_an_answer_keeps_nobody_for_long(stores):
+    store, other = stores(), stores()
+    lost = []
+
+    def lose(method, arguments, call):
+        if method == "put" and "/locks/" in arguments[0] and not lost:
+            lost.append(call())
+            raise StoreUnavailableError("no answer")
+        return call()
+
+    store.objects.meddle = lose
+    with store.lock(key(1)) as first, other.lock(key(1), timeout=10) as second:
+        assert lost == [True]
+        assert first
+        assert second
+
+
 def test_a_right_that_could_not_be_given_back_is_given_back_later(stores):
     store, other = stores(), stores()
     broken = []

@@ -55,7 +55,7 @@ class Leases:
         # Objects that could not be removed, with what they hold.
         self._left: list[tuple[str, str]] = []
         if session is not None:
-            session.chores.append(self._give_what_is_left)
+            session.chores.append(self._remove_what_is_left)
 
     def lock(self, key: bytes, timeout: float | None, give_up: Callable[[], bool] | None) -> KeyLock:
         """Return the right to compute a key, still to be taken."""
@@ -86,7 +86,7 @@ class Leases:
                 self._remove(name, token, surely_ours=self._session.healthy)
         except StoreError:
             # Others wait until it is removed, or until this session has ended.
-            self._left.append((name, token or ""))
+            self._remove_later(name, token or "")
         finally:
             self._forget(name)
 
@@ -107,6 +107,7 @@ class Leases:
         session = self._session
         if session is None:
             return True
+        token = ""
         try:
             session.begin()
             if not session.registered:
@@ -122,6 +123,8 @@ class Leases:
                 "unlocked",
                 f"keys are computed without keeping others from it, since the store does not answer: {error.what}",
             )
+            # It may have been put all the same, and others would wait for it as long as this session lives.
+            self._remove_later(name, token)
             return True
         with self._condition:
             self._held[name] = token
@@ -153,14 +156,21 @@ class Leases:
                 return found.decode("ascii", "replace") not in self._held.values()
         return not _is_name(holder) or session.pulses.is_lost(holder)
 
-    def _give_what_is_left(self) -> None:
-        left, self._left = self._left, []
-        for number, (name, token) in enumerate(left):
+    def _remove_later(self, name: str, token: str) -> None:
+        with self._condition:
+            self._left.append((name, token))
+
+    def _remove_what_is_left(self) -> None:
+        with self._condition:
+            left, self._left = self._left, []
+        while left:
             try:
-                self._remove(name, token, surely_ours=False)
+                self._remove(*left[-1], surely_ours=False)
             except StoreError:
-                self._left += left[number:]
+                with self._condition:
+                    self._left += left
                 raise
+            left.pop()
 
 
 class LeasedKey(KeyLock):
