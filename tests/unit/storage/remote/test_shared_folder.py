@@ -1,11 +1,12 @@
 """A folder that machines share keeps every promise of object stores."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from flowra.exceptions import StoreDeniedError, StoreError
+from flowra.exceptions import StoreDeniedError, StoreError, StoreUnavailableError
 from flowra.storage.remote.shared_folder import SharedFolder
 from flowra.testing import ObjectStoreSuite
 
@@ -107,6 +108,41 @@ def test_the_answer_to_a_link_that_was_lost_is_no_defeat(folder, monkeypatch):
     assert objects.put("a", [b"x"], if_absent=True)
     assert not objects.put("a", [b"y"], if_absent=True)
     assert objects.get("a") == b"x"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EACCES, StoreDeniedError),
+        (errno.EROFS, StoreDeniedError),
+        (errno.ESTALE, StoreUnavailableError),
+        (errno.EIO, StoreUnavailableError),
+        (errno.ENOSPC, StoreError),
+    ],
+)
+def test_what_a_file_server_answers_is_told_apart(folder, tmp_path, monkeypatch, number, kind):
+    """No file server can be told to answer so; each is an answer that NFS gives."""
+    objects = SharedFolder(folder)
+    objects.put("a", [b"x"])
+
+    def refuse(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    for name in ("open", "stat", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
+    attempts = [
+        lambda: objects.get("a"),
+        lambda: objects.download("a", tmp_path / "target"),
+        lambda: objects.put("a", [b"y"]),
+        lambda: objects.head("a"),
+        lambda: list(objects.list()),
+        lambda: objects.delete(["a"]),
+    ]
+    for attempt in attempts:
+        with pytest.raises(StoreError, match=os.strerror(number)) as refusal:
+            attempt()
+        assert type(refusal.value) is kind
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -10,6 +10,7 @@ import pytest
 from fixtures.faulty_stores import DENIED, UNAVAILABLE, FaultyStore, Listener
 
 from flowra.exceptions import StoreDeniedError, StoreUnavailableError
+from flowra.storage.address import open_store
 from flowra.storage.codec.encoded import Encoded
 from flowra.storage.local.store import LocalStore
 from flowra.storage.record import Record
@@ -329,6 +330,21 @@ def test_a_store_that_is_read_only_is_read_and_that_is_said_once(tiers, remote, 
     [(level, text)] = listener.said
     assert level == "warning"
     assert "is read-only for us" in text
+
+
+def test_an_address_that_says_that_it_is_only_read_writes_nothing_and_that_is_said_once(tmp_path):
+    (tmp_path / "team").mkdir()
+    listener = Listener()
+    address = f"shared://{tmp_path}/team?local={tmp_path}/a&uploads=all&read_only=true"
+    with open_store(address) as store, store.heard_by(listener):
+        published(store, 1)
+        published(store, 2)
+        assert not store.uploads.wait()
+        assert not store.uploads.left
+    [(level, text)] = listener.said
+    assert level == "warning"
+    assert "the store is only read: what is computed is not kept in it" in text
+    assert not (tmp_path / "team" / "v1").exists()
 
 
 def test_a_disk_that_is_full_here_does_not_keep_values_from_coming(tiers, elsewhere):

@@ -218,6 +218,10 @@ class RemoteStore(Store):
         with self._collector("checked").alone():
             return verify_all(self.objects, self._layout, self._blobs, self._records, self._threads())
 
+    def note_not_written(self) -> None:
+        """Say, once, that something is not written to a store that is only read."""
+        self.notices.count("read-only", "the store is only read: what is computed is not kept in it")
+
     def close(self) -> None:
         """Say what was used, and let go."""
         if self._closed:
@@ -257,7 +261,7 @@ class RemoteStore(Store):
 
     def _refuses_to_write(self) -> bool:
         if self.read_only:
-            self.notices.count("read-only", "the store is only read: results of this run are not kept in it")
+            self.note_not_written()
         return self.read_only
 
     def _threads(self) -> Executor:

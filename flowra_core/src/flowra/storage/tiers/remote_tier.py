@@ -10,6 +10,7 @@ from typing import TypeVar
 from flowra.exceptions import StoreDeniedError, StoreError, StoreUnavailableError
 from flowra.storage.listener import Bulletin
 from flowra.storage.remote.breaker import CircuitBreaker, CircuitOpenError
+from flowra.storage.remote.store import RemoteStore
 from flowra.storage.store import Store
 
 __all__ = ["RemoteTier"]
@@ -152,6 +153,11 @@ class RemoteTier:
             self._bulletin.say(
                 f"{self.location} refuses: the run goes on with what is on this machine ({in_words(error)})"
             )
+
+    def note_not_written(self) -> None:
+        """Say, once, that results are not sent since the address says that the store is only read."""
+        if isinstance(self.store, RemoteStore) and self.store.read_only:
+            self.store.note_not_written()
 
     def _made_read_only(self, error: StoreDeniedError) -> None:
         with self._lock:

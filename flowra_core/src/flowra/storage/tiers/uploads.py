@@ -92,7 +92,10 @@ class Uploads:
 
     def add(self, record: Record, *, replace: bool = False) -> None:
         """Have a result uploaded."""
-        if not self._remote.writable or self._left_to_others:
+        if not self._remote.writable:
+            self._remote.note_not_written()
+            return
+        if self._left_to_others:
             return
         pending = Pending(record.key, replace)
         self._pending.add(pending)
