@@ -195,8 +195,11 @@ class Dispatcher:
             return
         for root in batch.roots:
             root.alone = True
+        self._hand_out_again(batch.roots)
+
+    def _hand_out_again(self, calls: list[Waiting]) -> None:
         with self._changed:
-            self._pending[:0] = batch.roots
+            self._pending[:0] = calls
             self._changed.notify()
 
     # ---- taking in ---------------------------------------------------------------------------------------------------
@@ -224,6 +227,9 @@ class Dispatcher:
         if "broken" in data:
             self._not_made(sent.batch, f"worker {sent.member.name} can't run it: {data['broken']}")
             return
+        if "recalled" in data:
+            self._hand_out_again(sent.batch.roots)  # said here before the worker's answer to the question was
+            return
         self._events.wait_for(sent.member, data.get("heard", 0))
         for node, text in data["warnings"]:
             self._warn(node, text)
@@ -243,9 +249,7 @@ class Dispatcher:
             self._seen(waiting.call.node, sent.member, reply, at)
             waiting.answer(reply)
         if again:
-            with self._changed:
-                self._pending[:0] = again
-                self._changed.notify()
+            self._hand_out_again(again)
 
     def _seen(self, node: PlannedNode, member: Member, reply: Reply, at: float) -> None:
         """Take note of what came of a call, and write into it who ran it, and when that ended."""
@@ -290,9 +294,7 @@ class Dispatcher:
                 waiting.answer(given_up(node, waiting.losses, sent.member))
             else:
                 again.append(waiting)
-        with self._changed:
-            self._pending[:0] = again
-            self._changed.notify()
+        self._hand_out_again(again)
 
     def _look(self) -> None:
         """See which workers are there; what those had that are gone is handed out again."""
