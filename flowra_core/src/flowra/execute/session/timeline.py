@@ -46,7 +46,7 @@ def timeline(run: PastRun) -> list[Span]:
         for call in run.calls.values()
     ]
     spans += [
-        Span(name, "", "failed", at, at, run.failed_on[name], error=_said(run.failures[name]))
+        Span(name, "", "failed", at, at, run.failed_on.get(name, ""), error=_said(run.failures[name]))
         for name, at in run.failed_at.items()
     ]
     return list(_in_lanes(sorted(spans, key=lambda span: (span.began, span.ended))))
