@@ -344,6 +344,29 @@ class Together(Node):
         return [self.OutputArgs(value=-number) for number in numbers]
 
 
+class Scaled(Node):
+    """Multiply numbers, at most two at once."""
+
+    batch_size = 2
+    sizes: ClassVar[list[int]] = []
+
+    class InitArgs(BaseArgs):
+        by: float = 1.0
+
+    class InputArgs(BaseArgs):
+        x: float
+
+    class OutputArgs(BaseArgs):
+        value: float
+
+    def init(self, context, args):
+        self.by = args.by
+
+    def run_batch(self, context, args):
+        self.sizes.append(len(args))
+        return [self.OutputArgs(value=self.by * each.x) for each in args]
+
+
 class TestSeveralAtOnce:
     @pytest.fixture
     def one_thread(self, packs):
@@ -380,6 +403,14 @@ class TestSeveralAtOnce:
         found, _ = run(50, 51, 52)
         assert "run_batch returned" in str(found.failures["it[0]"])
         assert list(found.failures) == ["it[0]"]
+
+    def test_with_init_args_that_vary_those_go_together_that_have_the_same(self, one_thread):
+        graph = Graph("scaled")
+        many = graph.add(Numbers, id="many", values=[1, 2, 3, 4])
+        graph.output("values", graph.add(Scaled, id="it", x=many["values"])["value"])
+        results = list(one_thread.map(graph, sweep={"it.by": [10.0, 100.0]}, ordered=True))
+        assert [result["values"] for result in results] == [[10.0, 20.0, 30.0, 40.0], [100.0, 200.0, 300.0, 400.0]]
+        assert sorted(Scaled.sizes) == [2, 2, 2, 2]
 
     def test_a_node_with_run_batch_alone_runs_by_itself_too(self, session):
         graph = Graph("one")

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ResultCache", "value_of"]
 
+#: How many nodes of items are remembered with what they are apart from their inputs.
+_REMEMBERED = 4096
+
 
 @dataclass
 class ResultCache:
@@ -69,6 +72,8 @@ class ResultCache:
         node = call.node
         static = self._static.get(node)
         if static is None:
+            if len(self._static) >= _REMEMBERED and item_of(call.state.name) is not None:
+                self._static.clear()  # each item may bring nodes of its own
             static = self._static[node] = self.keyer.static_part(node)
         if isinstance(static, Unkeyable):
             self._not_keyed(node, static.reason)

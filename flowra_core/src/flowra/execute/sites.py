@@ -20,6 +20,8 @@ from flowra.type.value.containers import ListOf, OptionalOf
 __all__ = ["Site", "Sites", "described_outputs"]
 
 Outputs = dict[str, Value]
+#: How many are remembered: each item of a batch may bring `InitArgs` of its own.
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Sites:
             outputs = tuple(
                 (port.name, port.value_type, _is_list(port.value_type)) for port in node.description.outputs
             )
+            if len(self._sites) >= _REMEMBERED:
+                self._sites.clear()
             site = self._sites[shared] = Site(node_class, self._pool.slot(node_class, init), outputs)
         return site
 

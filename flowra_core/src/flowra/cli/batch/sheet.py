@@ -30,8 +30,8 @@ _STYLE = """
 .item h3{font-size:13px;overflow-wrap:anywhere;margin-bottom:4px}
 .item img{display:block;max-width:100%;margin:6px auto;
 background:repeating-conic-gradient(#9993 0 25%,transparent 0 50%) 0 0/16px 16px}
-.item dl{display:grid;grid-template-columns:auto 1fr;gap:0 8px;margin:4px 0 0}
-.item dt{color:var(--soft)}.item dd{margin:0;overflow-wrap:anywhere}
+.item dl{display:grid;grid-template-columns:fit-content(55%) 1fr;gap:0 8px;margin:4px 0 0}
+.item dt{color:var(--soft);overflow-wrap:anywhere}.item dd{margin:0;overflow-wrap:anywhere}
 .bad{border-color:#e5484d}
 """
 

@@ -10,7 +10,7 @@ from typing import Any
 from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
 from flowra.dag.plan.varying import Varying
 
-__all__ = ["merged"]
+__all__ = ["is_plain", "merged"]
 
 _PLAIN = (bool, int, float, str, type(None), PurePath)
 
@@ -54,21 +54,22 @@ def _signature(node: PlannedNode) -> tuple[Any, ...] | None:
         links = tuple(sorted(links))
     if not (node.literals or node.init) and all(type(binding) is NodeOutput for _, binding in links):
         return kind, links
-    if not all(map(_plain, (*node.literals.values(), *node.init.values(), *node.links.values()))):
+    if not all(map(is_plain, (*node.literals.values(), *node.init.values(), *node.links.values()))):
         return None
     # As text, since 1, 1.0 and True would be equal.
     return kind, repr(links), repr(sorted(node.literals.items())), repr(node.init)
 
 
-def _plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
+    """Tell whether a value's text says all of it: no array, nothing that lives in memory alone."""
     if isinstance(value, NodeOutput):
         return True
     if isinstance(value, (list, tuple)):
-        return all(map(_plain, value))
+        return all(map(is_plain, value))
     if isinstance(value, dict):
-        return all(map(_plain, value.values()))
+        return all(map(is_plain, value.values()))
     if isinstance(value, Varying):
-        return _plain(value.sample)
+        return is_plain(value.sample)
     return isinstance(value, _PLAIN)
 
 

@@ -15,12 +15,16 @@ from typing import Any
 from flowra.dag.plan.expansion import given_by_run, located
 from flowra.dag.plan.logical import Constant, LogicalPlan, NodeOutput, PlannedNode, outputs_in
 from flowra.dag.plan.mapping import literal_depth
+from flowra.dag.plan.merging import is_plain
 from flowra.dag.plan.planner import outputs_of
 from flowra.dag.plan.varying import Varying, holds_varying, sample_of, with_values
 from flowra.dag.port import Port
 from flowra.exceptions import GraphInvalidError, Problem
 
 __all__ = ["BatchTemplate", "Filled", "OpenNode"]
+
+#: How many nodes with `InitArgs` of their own are remembered.
+_REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,8 @@ class OpenNode:
 
     @property
     def planned_anew(self) -> bool:
-        """Whether it has to be another planned node for each value, since more depends on it than one call."""
-        return bool(self.init or self.links or (self.literals and self.node.description.traits.fingerprinted))
+        """Whether it has to be another planned node for each item, since more depends on its values than one call."""
+        return bool(self.links or (self.literals and self.node.description.traits.fingerprinted))
 
 
 class BatchTemplate:
@@ -109,6 +113,7 @@ class BatchTemplate:
         self.exported = outputs_of(self.plan)
         self.wanted = {**self.exported, **(besides or {})}
         self._folder = plan.folder
+        self._initialised: dict[tuple[str, str], PlannedNode] = {}
 
     @cached_property
     def closed(self) -> LogicalPlan:
@@ -202,18 +207,27 @@ class BatchTemplate:
                 problems.append(Problem(_name_in(argument), reason))
             else:
                 init[name] = self._put_in(argument, port, values)
+        if init:
+            node = self._with_init(node, init)
         if not each.planned_anew:
             return Filled(node, literals)
         links = {
             name: _with_constants(binding, lambda varying: values[varying.name]) for name, binding in each.links.items()
         }
-        own = dataclasses.replace(
-            node,
-            init={**node.init, **init},
-            literals={**node.literals, **literals},
-            links={**node.links, **links},
-        )
+        own = dataclasses.replace(node, literals={**node.literals, **literals}, links={**node.links, **links})
         return Filled(own, None)
+
+    def _with_init(self, node: PlannedNode, init: Mapping[str, Any]) -> PlannedNode:
+        """Return a node with other `InitArgs`: the same one for the same, since its calls share an instance."""
+        if not all(map(is_plain, init.values())):
+            return dataclasses.replace(node, init={**node.init, **init})
+        key = node.id, repr(sorted(init.items()))
+        found = self._initialised.get(key)
+        if found is None:
+            if len(self._initialised) >= _REMEMBERED:
+                self._initialised.clear()
+            found = self._initialised[key] = dataclasses.replace(node, init={**node.init, **init})
+        return found
 
     def _put_in(self, open_literal: Any, port: Port, values: Mapping[str, Any]) -> Any:
         given = with_values(open_literal, lambda varying: given_by_run(values[varying.name]))
