@@ -32,6 +32,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings.md": settings.settings,
     "node-body.md": nodes.body,
     "image-nodes.md": nodes.image_nodes,
+    "media-nodes.md": nodes.media_nodes,
+    "yolo-nodes.md": nodes.yolo_nodes,
     "api-graph.md": api.graph,
     "api-session.md": api.session,
     "api-node.md": api.node,

@@ -1,4 +1,4 @@
-"""What a node class may state in its body, and the nodes of flowra-image."""
+"""What a node class may state in its body, and the nodes of the packs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flowra.dag.node import Node
 from flowra.dag.port import Port
 from flowra.plugin.manifest import MANIFEST_NAME
 
-__all__ = ["body", "body_names", "image_nodes"]
+__all__ = ["body", "body_names", "image_nodes", "media_nodes", "yolo_nodes"]
 
 _STATED = re.compile(r"(?P<about>(?:    #: .*\n)+)    (?P<name>[a-z][a-z_]*): ClassVar\[.*?\] = (?P<default>.*)\n")
 
@@ -39,10 +39,25 @@ def body() -> str:
 
 
 def image_nodes() -> str:
-    """Return a section for each node of flowra-image, from the manifest that its wheel carries."""
-    spec = importlib.util.find_spec("flowra_image")
-    assert spec is not None, "the documentation describes flowra-image's nodes; install it"
-    assert spec.origin is not None, "flowra_image is a package with a file"
+    """Return a section for each node of flowra-image."""
+    return _nodes_of("flowra_image")
+
+
+def media_nodes() -> str:
+    """Return a section for each node of flowra-media."""
+    return _nodes_of("flowra_media")
+
+
+def yolo_nodes() -> str:
+    """Return a section for each node of flowra-yolo."""
+    return _nodes_of("flowra_yolo")
+
+
+def _nodes_of(package: str) -> str:
+    """Return a section for each node of a pack, from the manifest that its wheel carries."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None, f"the documentation describes the nodes of {package}; install it"
+    assert spec.origin is not None, f"{package} is a package with a file"
     manifest = json.loads((Path(spec.origin).parent / MANIFEST_NAME).read_text(encoding="utf-8"))
     groups: dict[str, list[NodeDescription]] = {}
     for entry in manifest["contributions"]["nodes"]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
@@ -130,3 +133,24 @@ def test_whoever_watches_a_run_sees_every_medium(tmp_path):
     assert {"25 frames/s", "stereo", "triangles", "points"} == {
         word for word in ("25 frames/s", "stereo", "triangles", "points") for event in seen if word in event.summary
     }
+
+
+def test_the_page_of_debug_plays_sound_and_video(tmp_path):
+    graph = Graph("page")
+    video = graph.add("media/LoadVideo", id="video", path=str(_EXAMPLE.parent / "bounce.mp4"))
+    graph.add("media/ExtractAudio", id="sound", video=video["video"])
+    graph.save(tmp_path / "page.json")
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("flowra")), "debug", "page.json", "--html", "page.html"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "FLOWRA_CACHE_DIR": str(tmp_path / "cache")},
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count('<video controls preload="metadata" src="data:video/mp4;base64,') == 1
+    assert page.count('<audio controls preload="metadata" src="data:audio/') == 1
+    assert "media-src data:" in page

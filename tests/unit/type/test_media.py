@@ -127,6 +127,7 @@ def test_a_handler_that_is_none_names_the_pack():
         ([PIXELS] * 4, ListOf(AnyImage), "4 items: 2×3 uint8, 2×3 uint8, 2×3 uint8, …"),
         ([1.0], ListOf(Float), "1 items: number 1.0"),
         (None, OptionalOf(AnyImage), "nothing (null)"),
+        (PIXELS, OptionalOf(AnyImage), "2×3 uint8"),
         (1.5, Float(), "number 1.5"),
         ("not an array", AnyImage(), "str (can't be described: AttributeError)"),
         (PIXELS, Audio(), "ndarray (can't be described: PluginError)"),

@@ -12,6 +12,7 @@ from flowra.plugin import Pack, ValueTypeEntry
 from flowra.plugin.conflicts import claimed_name
 from flowra.plugin.manager import PluginManager, default_manager
 from flowra.type.value.base import ValueType, short
+from flowra.type.value.containers import OptionalOf
 
 __all__ = ["ValueHandler", "handler_for", "pack_value_type", "summarize", "types_of_packs"]
 
@@ -155,6 +156,8 @@ def types_of_packs(name: str) -> dict[str, str]:
 def summarize(value: Any, value_type: ValueType) -> str:
     """Return one line that describes a value of a type; never raises, whatever the value."""
     try:
+        if isinstance(value_type, OptionalOf) and value is not None:
+            return summarize(value, value_type.item)
         handled_as = getattr(value_type, "handled_as", "")
         if handled_as and value is not None:
             return handler_for(handled_as).summarize(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import wave
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from flowra.cli.debug.page import page_of
 from flowra.cli.debug.report import NodeReport, RunReport
-from flowra.cli.debug.values import report_value
+from flowra.cli.debug.values import playable, report_value
 from flowra.cli.debug.watcher import Measured, ProfileRow
 from flowra.dag.graph import Graph
 from flowra.type.handler import handler_for
@@ -104,9 +105,8 @@ def test_the_page_can_be_written_and_holds_no_control_characters(page):
 def page_of_sound(samples, rate):
     value_type = Audio()
     value = handler_for("Audio").coerce((samples, rate), value_type)
-    node = NodeReport(
-        name="n", node="n", type="p/N", status="ran", seconds=0.1, outputs=(report_value("out", value_type, value),)
-    )
+    report = replace(report_value("out", value_type, value), played=playable(value_type, value))
+    node = NodeReport(name="n", node="n", type="p/N", status="ran", seconds=0.1, outputs=(report,))
     return page_of(RunReport("r", "r", "succeeded", 1.0, Graph("g"), (node,)))
 
 

@@ -238,7 +238,7 @@ def _run(session: Session, case: Case, options: DebugOptions) -> tuple[RunReport
     report = report_run(
         session, case, past,
         measured=watcher.measured, logs=log.lines, not_run={**log.skipped, **run.not_run}, seconds=run.seconds,
-        keep_data=options.against is not None,
+        keep_data=options.against is not None, play=options.html is not None,
     )  # fmt: skip
     return report, list(run.failures.values()), run.status == "cancelled"
 

@@ -138,8 +138,8 @@ def _values(heading: str, values: tuple[ValueReport, ...]) -> Iterator[str]:
             yield f'<div class="soft"><code>{text(", ".join(facts))}</code></div>'
         if value.png is not None:
             yield picture(value.png, f"{value.port}: {value.summary}")
-        if (playable := value.playable()) is not None:
-            yield player(*playable)
+        if value.played is not None:
+            yield player(*value.played)
         if value.text and value.text != value.summary:
             yield f"<pre>{text(value.text)}</pre>"
         yield "</div>"

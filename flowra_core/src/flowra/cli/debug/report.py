@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from flowra.cli.debug.case import Case, load_value
-from flowra.cli.debug.values import ValueReport, absent_report, plain_data, report_value
+from flowra.cli.debug.values import ValueReport, absent_report, plain_data, playable, report_value
 from flowra.cli.debug.watcher import Measured
 from flowra.dag.description import NodeDescription
 from flowra.dag.graph import Graph
@@ -131,6 +131,7 @@ def report_run(
     not_run: Mapping[str, str] | None = None,
     seconds: float | None = None,
     keep_data: bool = False,
+    play: bool = False,
 ) -> RunReport:
     """Gather what is known of a run.
 
@@ -143,8 +144,9 @@ def report_run(
         not_run: Why some were not made.
         seconds: How long it took, if the journal does not say.
         keep_data: Whether the report keeps the outputs themselves, to compare them; it may be far more than is shown.
+        play: Whether files are made of the outputs that browsers play.
     """
-    builder = _Builder(session, case, past, measured or {}, logs or {}, not_run or {}, keep_data)
+    builder = _Builder(session, case, past, measured or {}, logs or {}, not_run or {}, keep_data, play)
     names = builder.names()
     return RunReport(
         id=past.id,
@@ -248,8 +250,10 @@ class _Builder:
         logs: Mapping[str, Sequence[str]],
         not_run: Mapping[str, str],
         keep_data: bool,
+        play: bool,
     ) -> None:
         self._keep_data = keep_data
+        self._play = play
         self._session = session
         self._case = case
         self._past = past
@@ -354,6 +358,8 @@ class _Builder:
         for port in description.outputs:
             if port.name in values:
                 found = self._value(port, port.value_type, values[port.name])
+                if self._play:
+                    found = replace(found, played=playable(port.value_type, found.data))
                 yield found if self._keep_data else replace(found, data=None)
 
     def _value(self, port: Port, value_type: ValueType, value: Any) -> ValueReport:

@@ -17,7 +17,7 @@ from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.media import MediaType
 
-__all__ = ["ValueReport", "absent_report", "report_value"]
+__all__ = ["ValueReport", "absent_report", "playable", "report_value"]
 
 #: The longest side of a preview, in pixels.
 PREVIEW = 360
@@ -46,7 +46,7 @@ class ValueReport:
         text: Plain data, as JSON, cut where it is long.
         png: A small picture of it.
         data: The value itself; not part of what is written down.
-        media: Its media type, if it is of one; likewise.
+        played: The media type and the bytes of a file that browsers play; likewise.
     """
 
     port: str
@@ -62,7 +62,7 @@ class ValueReport:
     text: str = ""
     png: bytes | None = field(default=None, repr=False)
     data: Any = field(default=None, repr=False, compare=False)
-    media: MediaType | None = field(default=None, repr=False, compare=False)
+    played: tuple[str, bytes] | None = field(default=None, repr=False, compare=False)
 
     def facts(self) -> list[str]:
         """Return shape, dtype, range and what is not finite, in words; nothing for what is no array."""
@@ -73,18 +73,6 @@ class ValueReport:
             found.append(f"range {self.low:.6g}..{self.high:.6g}")
         found += [f"{self.nan:,} NaN"] if self.nan else []
         return found + ([f"{self.infinite:,} infinite"] if self.infinite else [])
-
-    def playable(self) -> tuple[str, bytes] | None:
-        """Return the media type and the bytes of a file that browsers play, made when it is asked for; or None."""
-        data = _first(self.data)
-        if self.media is None or data is None or isinstance(data, (list, str, Path)):
-            return None
-        try:
-            found = handler_for(self.media.handled_as).playable(data, PLAYABLE)
-            fits = found is not None and _PLAYED.fullmatch(found[0]) is not None and len(found[1]) <= PLAYABLE
-        except Exception:  # noqa: BLE001  nothing to play is better than no report
-            return None
-        return found if fits else None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data; the picture as base64."""
@@ -126,7 +114,6 @@ def report_value(port: str, value_type: ValueType, data: Any, *, digest: bytes |
         text=_text(data) if media is None and "shape" not in facts else "",
         png=_picture(media, _first(data)) if media is not None else None,
         data=data,
-        media=media,
         **facts,
     )
 
@@ -176,6 +163,19 @@ def _picture(media: MediaType, data: Any) -> bytes | None:
         return handler_for(media.handled_as).thumbnail(data, PREVIEW)
     except Exception:  # noqa: BLE001  no preview is better than no report
         return None
+
+
+def playable(value_type: ValueType, data: Any) -> tuple[str, bytes] | None:
+    """Return the media type and the bytes of a file that browsers play; None where there is nothing to be played."""
+    media, data = _media(value_type), _first(data)
+    if media is None or data is None or isinstance(data, (list, str, Path)):
+        return None
+    try:
+        found = handler_for(media.handled_as).playable(data, PLAYABLE)
+        fits = found is not None and _PLAYED.fullmatch(found[0]) is not None and len(found[1]) <= PLAYABLE
+    except Exception:  # noqa: BLE001  nothing to play is better than no report
+        return None
+    return found if fits else None
 
 
 def _text(data: Any) -> str:
