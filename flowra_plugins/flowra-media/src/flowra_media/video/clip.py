@@ -172,13 +172,15 @@ def check_frame_size(width: int, height: int, name: str, max_megapixels: float =
         )
 
 
-def video_stream(container: InputContainer, name: str) -> VideoStream:
+def video_stream(container: InputContainer, name: str, max_megapixels: float = MAX_MEGAPIXELS) -> VideoStream:
     """Return the first stream of moving pictures; raises `MediaError` where there is none."""
     from av.stream import Disposition
 
     for stream in container.streams.video:
         # The cover of a piece of music is a stream as well.
         if Disposition.attached_pic not in stream.disposition and stream.codec_context is not None:
+            # A stream may change its size on the way, to one that its header does not tell.
+            stream.codec_context.options = {"max_pixels": str(int(max_megapixels * 1e6))}
             return stream
     raise MediaError(f"{name} has no moving pictures", why="it holds sound alone" if container.streams.audio else None)
 
@@ -193,7 +195,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _probe(source: Path | memoryview, name: str, max_megapixels: float) -> VideoFacts:
     with opened(source, name) as container:
-        stream = video_stream(container, name)
+        stream = video_stream(container, name, max_megapixels)
         context = stream.codec_context
         check_frame_size(context.width, context.height, name, max_megapixels)
         time_base = stream.time_base
