@@ -17,6 +17,12 @@ FlowraError
 ├── StoreError                   a store can't be opened, read or written              exit 4
 │   ├── StoreUnavailableError    … since its service doesn't answer as it should, now
 │   └── StoreDeniedError         … since its service doesn't let us, whenever we ask
+├── ModelError                   a model can't be had from its hub, or used            exit 4
+│   ├── ModelNotFoundError       … since there is no such model, revision or file
+│   ├── ModelDeniedError         … since its hub doesn't let us
+│   ├── ModelUnavailableError    … since its hub doesn't answer as it should, now
+│   ├── ModelOfflineError        … since it would have to be fetched, and Flowra is offline
+│   └── ModelDamagedError        … since its bytes are not what they should be
 └── RunCancelledError            the run was interrupted                               exit 130
 ```
 
@@ -38,6 +44,12 @@ __all__ = [
     "FlowraError",
     "GraphError",
     "GraphInvalidError",
+    "ModelDamagedError",
+    "ModelDeniedError",
+    "ModelError",
+    "ModelNotFoundError",
+    "ModelOfflineError",
+    "ModelUnavailableError",
     "NodeCrashedError",
     "NodeDefinitionError",
     "NodeFailedError",
@@ -343,6 +355,32 @@ class StoreUnavailableError(StoreError):
 
 class StoreDeniedError(StoreError):
     """A store whose service refuses: wrong or no credentials, no permission, no such bucket."""
+
+
+class ModelError(FlowraError):
+    """A model that can't be had from its hub, or can't be used."""
+
+    exit_code = 4
+
+
+class ModelNotFoundError(ModelError):
+    """A model, a revision of one, or a file in it that its hub does not have."""
+
+
+class ModelDeniedError(ModelError):
+    """A model that its hub doesn't give to us: it is private, or the token is wrong."""
+
+
+class ModelUnavailableError(ModelError):
+    """A hub that can't be reached, is overloaded or broke a transfer off: another attempt may succeed."""
+
+
+class ModelOfflineError(ModelError):
+    """A model that would have to be fetched while Flowra is told to stay offline."""
+
+
+class ModelDamagedError(ModelError):
+    """A model whose bytes are not those that its hub lists, or not those that were fetched."""
 
 
 class RunCancelledError(FlowraError):

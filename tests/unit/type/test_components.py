@@ -12,6 +12,7 @@ from flowra.type.component_type import (
     FilePicker,
     FolderPicker,
     JSONEditor,
+    ModelFile,
     Number,
     Placeholder,
     Seed,
@@ -197,6 +198,7 @@ WRITTEN = [
     FilePicker(),
     FolderPicker(),
     JSONEditor(),
+    ModelFile("acme/detector", revision="v1.0", files=["*.json", "onnx/"], hub="huggingface"),
 ]
 
 

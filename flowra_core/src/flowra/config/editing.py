@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowra.config.model_settings import MODEL_SETTINGS, model_value_in_text
 from flowra.config.settings import LIST_SETTINGS, amounts_in, clusters_in, settings_in, truth_in, value_in_file
 from flowra.exceptions import ConfigError, UsageError
 
@@ -45,6 +46,8 @@ def setting_from_text(name: str, text: str, path: Path) -> Any:
         value = clusters_in(text, name)
     elif name == "sync_packs":
         value = truth_in(text, name)
+    elif name in MODEL_SETTINGS and name not in ("model_dir", "model_mirror"):
+        value = model_value_in_text(name, text, name)
     elif text and "://" not in text and not text.startswith("~"):
         typed, folder = Path.cwd() / text, path.parent.resolve()
         value = str(typed.relative_to(folder) if typed.is_relative_to(folder) else typed)

@@ -9,6 +9,9 @@ The layers, each replacing single values of those before it:
 4. the environment: `FLOWRA_DISABLE_PACKS`, `FLOWRA_OUTPUT_DIR`, `FLOWRA_CACHE_DIR`, `FLOWRA_STORE`,
    `FLOWRA_UPLOADS`, `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`,
    `FLOWRA_DATA_DIR`, `FLOWRA_SYNC_PACKS`, `FLOWRA_RESULT_KEY`, `FLOWRA_RESULT_SIGNERS`.
+   `FLOWRA_RESOURCES`, `FLOWRA_CLUSTERS`, `FLOWRA_TRUSTED_KEYS`,
+   `FLOWRA_DATA_DIR`, `FLOWRA_MODEL_HUB`, `FLOWRA_MODEL_DIR`, `FLOWRA_MODEL_MIRROR`, `FLOWRA_MODEL_LIMIT`,
+   `FLOWRA_HUB_ENDPOINTS`, `FLOWRA_OFFLINE`.
 
 A relative folder in a file is relative to that file, one in the environment to the current folder.
 """
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from flowra.config.files import find_project_file, read_settings_table, user_cache_dir, user_data_dir, user_file
+from flowra.config.model_settings import MODEL_SETTINGS, model_value_in_file, model_value_in_text
 from flowra.exceptions import ConfigError, printable
 
 if TYPE_CHECKING:
@@ -54,6 +58,12 @@ ENVIRONMENT = {
     "sync_packs": "FLOWRA_SYNC_PACKS",
     "result_key": "FLOWRA_RESULT_KEY",
     "result_signers": "FLOWRA_RESULT_SIGNERS",
+    "model_hub": "FLOWRA_MODEL_HUB",
+    "model_dir": "FLOWRA_MODEL_DIR",
+    "model_mirror": "FLOWRA_MODEL_MIRROR",
+    "model_limit": "FLOWRA_MODEL_LIMIT",
+    "hub_endpoints": "FLOWRA_HUB_ENDPOINTS",
+    "offline": "FLOWRA_OFFLINE",
 }
 
 #: Settings that are lists, with what a value has to be.
@@ -96,6 +106,16 @@ class Settings:
             secret `result_key` counts, if there is one.
         result_signers: Public keys, as `ed25519:…`, whose signatures of results in a shared store you trust;
             others' results are not used then. In the environment, separated by commas.
+        model_hub: The hub that models come from where a reference names none.
+        model_dir: The folder for models, with one folder for each hub in it; none for the folder in which the hub's own
+            client keeps them.
+        model_mirror: A folder that stands in for hubs: a model that lies in it, as `org/name` or `org/name@revision`,
+            is taken from there.
+        model_limit: How many bytes models may take before those used least lately are removed, as in `20 GB`; 0 for no
+            limit.
+        hub_endpoints: Addresses of hubs by name, in place of their usual ones; in the environment as in
+            `modelscope=http://hub.example`. A project's file can't say where your tokens are sent.
+        offline: Whether nothing is fetched: models that are not here are refused.
     """
 
     packs_disabled: tuple[str, ...] = ()
@@ -110,6 +130,12 @@ class Settings:
     sync_packs: bool = False
     result_key: Path | None = None
     result_signers: tuple[str, ...] = ()
+    model_hub: str = "modelscope"
+    model_dir: Path | None = None
+    model_mirror: Path | None = None
+    model_limit: int = 0
+    hub_endpoints: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
 
     @property
     def environments(self) -> Path:
@@ -233,6 +259,8 @@ def value_in_file(name: str, value: Any, path: Path) -> Any:
                 fix="write sync_packs into your own settings file, into FLOWRA_SYNC_PACKS, or run with --sync-packs",
             )
         return value
+    if name in MODEL_SETTINGS:
+        return model_value_in_file(name, value, path, of_project=path.name in _PROJECT_FILES)
     if not isinstance(value, str) or not value:
         raise _wrong(name, value, path, "the path of a folder, in quotes")
     if name == "uploads":
@@ -264,6 +292,8 @@ def _from_environment(name: str, text: str) -> dict[str, Any]:
         return {name: clusters_in(text, ENVIRONMENT[name])}
     if name == "sync_packs":
         return {name: truth_in(text, ENVIRONMENT[name])} if text else {}
+    if name in MODEL_SETTINGS and text:
+        return {name: model_value_in_text(name, text, ENVIRONMENT[name])}
     # An empty variable is how many shells and container files say "not set".
     return {name: Path(text).expanduser()} if text else {}
 

@@ -28,6 +28,8 @@ from flowra.dag.arguments import BaseArgs, definition_error
 from flowra.dag.description import NodeDescription
 from flowra.dag.traits import Isolation, NodeTraits, Retry
 from flowra.exceptions import Problem
+from flowra.type.component_type import inner_type
+from flowra.type.value.model import Model
 
 if TYPE_CHECKING:
     from flowra.dag.context import RunContext
@@ -243,6 +245,11 @@ def _mistakes(cls: type[Node]) -> list[Problem]:
             problems.append(Problem(f"{name}.{role}", f"is no BaseArgs class; write class {role}(BaseArgs): …"))
         elif role in cls.__dict__:
             problems += args.__problems__
+            problems += [
+                Problem(f"{name}.{role}.{port.name}", "is a model; a model is loaded once: declare it in InitArgs")
+                for port in args.__ports__.values()
+                if role != "InitArgs" and isinstance(inner_type(port.value_type), Model)
+            ]
     problems += _misnamed(cls, name)
     run = cls.__dict__.get("run")
     if run is None and cls.run is Node.run and cls.run_batch is Node.run_batch:

@@ -20,6 +20,7 @@ from flowra.type.component.editors import (
     Text,
 )
 from flowra.type.component.lookup import builtin_components, component_for, component_from_json
+from flowra.type.component.model_file import ModelFile
 
 __all__ = [
     "REQUIRED",
@@ -28,6 +29,7 @@ __all__ = [
     "FilePicker",
     "FolderPicker",
     "JSONEditor",
+    "ModelFile",
     "Number",
     "Placeholder",
     "Seed",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowra.type.value import containers, media, scalar
 from flowra.type.value.base import ValueType
+from flowra.type.value.model import Model
 from flowra.type.value.python import PythonObject
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["UnknownType", "builtin_value_types", "value_type_from_json"]
 def _kinds() -> dict[str, type[ValueType]]:
     classes: list[type[ValueType]] = [
         scalar.Anything, scalar.Boolean, scalar.Integer, scalar.Float, scalar.String, scalar.Choice, scalar.JSON,
-        scalar.Bytes, scalar.File, scalar.Folder,
+        scalar.Bytes, scalar.File, scalar.Folder, Model,
         containers.ListOf, containers.OptionalOf, containers.UnionOf,
         media.AnyImageType, media.Image, media.MaskType, media.Tensor, media.Embedding, media.DetectionsType,
         media.Audio, media.Video, media.Mesh, media.PointCloud,

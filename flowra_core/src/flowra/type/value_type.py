@@ -20,6 +20,7 @@ from flowra.type.value.media import (
     Tensor,
     Video,
 )
+from flowra.type.value.model import Model
 from flowra.type.value.python import PythonObject
 from flowra.type.value.scalar import (
     JSON,
@@ -53,6 +54,7 @@ __all__ = [
     "Mask",
     "MediaType",
     "Mesh",
+    "Model",
     "OptionalOf",
     "PointCloud",
     "PythonObject",

@@ -15,9 +15,11 @@ from flowra.dag.plan.logical import Constant, NodeOutput, PlannedNode
 from flowra.dag.plan.mapping import item_type
 from flowra.dag.plan.varying import NOTHING_VARIES, Varied, Varying
 from flowra.exceptions import GraphError
+from flowra.type.model_reference import is_model_reference
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import OptionalOf
 from flowra.type.value.media import MediaType
+from flowra.type.value.model import Model
 from flowra.type.value.scalar import File, Folder, is_url
 
 __all__ = ["MAX_NODES", "expand", "given_by_run", "located"]
@@ -232,7 +234,7 @@ def located(value: Any, value_type: ValueType, folder: Path) -> Any:
         return value
     if isinstance(value_type, (File, Folder)) and not value_type.exists:
         return value
-    if isinstance(value, str) and is_url(value):
+    if isinstance(value, str) and (is_url(value) or (isinstance(value_type, Model) and is_model_reference(value))):
         return value
     path = Path(value).expanduser()
     located_path = path if path.is_absolute() else folder / path

@@ -19,7 +19,9 @@ from flowra.type.component.editors import (
     Switch,
     Text,
 )
+from flowra.type.component.model_file import ModelFile
 from flowra.type.value.base import ValueType, short
+from flowra.type.value.model import Model
 from flowra.type.value.scalar import JSON, Boolean, Choice, File, Float, Folder, Integer, String
 
 __all__ = ["builtin_components", "component_for", "component_from_json"]
@@ -28,6 +30,7 @@ _BUILTIN: dict[str, type[Component]] = {
     cls.__name__: cls
     for cls in (
         Placeholder, Number, Slider, Select, Text, Switch, Color, Seed, FilePicker, FolderPicker, JSONEditor,
+        ModelFile,
     )
 }  # fmt: skip
 
@@ -43,6 +46,7 @@ def component_for(value_type: ValueType) -> Component:
     usual: tuple[tuple[type[ValueType], type[Component]], ...] = (
         (Boolean, Switch), (Integer, Number), (Float, Number), (String, Text), (Choice, Select),
         (File, FilePicker), (Folder, FolderPicker), (JSON, JSONEditor),
+        (Model, ModelFile),
     )  # fmt: skip
     return next((component() for kind, component in usual if isinstance(core, kind)), Placeholder())
 
