@@ -12,6 +12,7 @@ from flowra.dag.key import ActionKey, InputDigest, Keyer, StaticPart, Unkeyable,
 from flowra.dag.plan.logical import PlannedNode
 from flowra.dag.port import Port
 from flowra.exceptions import NodeFailedError, StoreError
+from flowra.execute.asked_models import models_asked, record_of_models
 from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
 from flowra.execute.given import given_inputs, replay_command
 from flowra.execute.policy import CachePolicy
@@ -28,6 +29,7 @@ from flowra.type.value.scalar import File, Folder
 if TYPE_CHECKING:
     from flowra.execute.session.history import JournalEntry
     from flowra.execute.session.journal import Journal
+    from flowra.model import UsedModel
 
 __all__ = ["ResultCache", "value_of"]
 
@@ -103,11 +105,9 @@ class ResultCache:
             found.append(resumed)
             if key is not None and resumed is None and self.shares(call) and not self._refreshes(call):
                 asked.append((place, key))
-        records = self._looked_up([key.digest for _, key in asked])
-        for place, key in asked:
-            record = records.get(key.digest)
+        for (place, _), record in zip(asked, self._recorded([key for _, key in asked]), strict=True):
             if record is not None:
-                found[place] = self._usable(record.outputs, calls[place], key, "cached")
+                found[place] = self._usable(record[1].outputs, calls[place], record[0], "cached")
         return found
 
     def shares(self, call: Call) -> bool:
@@ -122,15 +122,22 @@ class ResultCache:
         """Return the outputs recorded for a key, not read yet; None where there are none that can be used."""
         if self._refreshes(call):
             return None
-        record = self._looked_up([key.digest], self._store_of(call)).get(key.digest)
-        return None if record is None else self._usable(record.outputs, call, key, "cached")
+        record = self._recorded([key], self._store_of(call))[0]
+        return None if record is None else self._usable(record[1].outputs, call, record[0], "cached")
 
     def resume(self, key: ActionKey | None, call: Call) -> dict[str, Value] | Ended | None:
         """Return the outputs that a call gave in the run that is resumed, if it is the same call."""
         if not self.resumed or (key is None and not self.goes_on):
             return None
         entry = self._resumed_entry(key, call)
-        if entry is None or entry.type != call.node.type or entry.key != (key.digest if key is not None else None):
+        if entry is None or entry.type != call.node.type:
+            return None
+        if key is not None and entry.key != key.digest and entry.preimage is not None:
+            # It used models that only its code names: the same call is one that would use the same.
+            key = self.keyer.with_models(key, entry.preimage.get("models", {}))
+            if key is None:
+                return None
+        if entry.key != (key.digest if key is not None else None):
             return None
         outputs = entry.outputs
         if outputs is None:
@@ -164,13 +171,32 @@ class ResultCache:
         held = self._store_of(call).lock(key.digest, timeout=patience, give_up=cancelled)
         return held if held.acquire() else None
 
-    def remember(self, key: ActionKey | None, call: Call, outputs: Mapping[str, Value] | Ended, seconds: float) -> None:
-        """Record what a call gave, unless a value of it can't be stored."""
+    def remember(
+        self,
+        key: ActionKey | None,
+        call: Call,
+        outputs: Mapping[str, Value] | Ended,
+        seconds: float,
+        models: Mapping[str, UsedModel],
+    ) -> None:
+        """Record what a call gave, unless a value of it can't be stored.
+
+        Args:
+            key: Its key, as far as it was known before it ran.
+            call: The call.
+            outputs: What it gave.
+            seconds: How long it ran.
+            models: The models that its code asked for.
+        """
         refs = self._refs(call, outputs)
         if refs is None:
             return
         preimage = None
         shared = key is not None and self.shares(call)
+        if key is not None and models:
+            if shared:
+                self._record_models(key, call, models, seconds)
+            key = key.with_models({each: used.identity for each, used in models.items()})
         if key is not None and shared:
             record = Record(key.digest, call.node.type, refs, seconds, key.preimage_json(), time.time())
             try:
@@ -195,6 +221,39 @@ class ResultCache:
         else:
             digest = key.digest if key is not None else None
             self.journal.ended(call.name, call.node.type, digest, refs, seconds, how="ran", preimage=preimage)
+
+    def _record_models(self, key: ActionKey, call: Call, models: Iterable[str], seconds: float) -> None:
+        """Record which models a call asked for, so that the next look-up can say what they mean then."""
+        record, store = record_of_models(key, call.node.type, models, seconds), self._store_of(call)
+        try:
+            known = store.lookup(key.digest)
+            if known is None or known.preimage != record.preimage:
+                known = store.publish(record, replace=known is not None)
+            if call.node.description.traits.remote:
+                self.store.offer(known)
+        except StoreError as error:
+            self._give_up(error)
+
+    def _recorded(self, keys: Sequence[ActionKey], store: Store | None = None) -> list[tuple[ActionKey, Record] | None]:
+        """Return for each key its record, with the key that it has once models are known which its code names."""
+        records = self._looked_up([key.digest for key in keys], store)
+        found: list[tuple[ActionKey, Record] | None] = []
+        further: dict[int, ActionKey] = {}
+        for place, key in enumerate(keys):
+            record = records.get(key.digest)
+            asked = models_asked(record) if record is not None else None
+            found.append(None if record is None or asked is not None else (key, record))
+            if asked is not None and (whole := self.keyer.with_models(key, asked)) is not None:
+                further[place] = whole
+        if further:
+            records = self._looked_up([key.digest for key in further.values()], store)
+            found = [
+                (further[place], records[further[place].digest])
+                if place in further and further[place].digest in records
+                else each
+                for place, each in enumerate(found)
+            ]
+        return found
 
     def flush(self) -> None:
         """Wait until what was kept is as durable as the store was told to make it."""

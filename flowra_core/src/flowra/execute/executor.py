@@ -15,6 +15,7 @@ from flowra.dag.plan.physical import PhysicalPlan
 from flowra.exceptions import NodeFailedError
 from flowra.execute.control import RunControl
 from flowra.execute.values import Value
+from flowra.model.models import Models
 
 if TYPE_CHECKING:
     from flowra.execute.batch.feed import BatchFeed
@@ -87,6 +88,7 @@ class Job:
         control: Whether the run is to stop.
         cache: Where results are looked up and kept; None to keep nothing.
         watcher: Who stands beside the calls; None as a rule.
+        models: Where models come from.
         origin: The run that this one goes on with, or that one did, from the first; empty if none.
         batch: The items that the plan is run for; None to run it once.
     """
@@ -101,6 +103,7 @@ class Job:
     control: RunControl
     cache: ResultCache | None = None
     watcher: Watcher | None = None
+    models: Models = field(default_factory=Models)
     origin: str = ""
     batch: BatchFeed | None = None
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from flowra.dag.context import RunContext
 from flowra.dag.node import BaseArgs, Node
 from flowra.execute.resources import Offer
 
-__all__ = ["InstancePool", "InstanceSlot"]
+if TYPE_CHECKING:
+    from flowra.model import UsedModel
+
+__all__ = ["InstancePool", "InstanceSlot", "models_of", "remember_models"]
 
 #: What a warm instance keeps between calls; of the rest (processors, licences) only calls take.
 _KEPT = ("memory", "gpu_memory")
+#: Where an instance has the models that it asked for when it was made.
+_MODELS = "__flowra_models__"
 
 
 class InstancePool:
@@ -123,6 +130,12 @@ class InstanceSlot:
     def discard(self, instance: Node) -> None:
         """Let go of an instance whose call ran out of time: it may run on, and no other call is to wait for it."""
 
+    def renew(self, instance: Node, context: RunContext) -> Node:
+        """Return another instance in place of one that holds what is out of date; raises whatever `init` raises."""
+        self.discard(instance)
+        self.give(instance)
+        return self.take(context)
+
     def evict(self) -> list[str]:
         """Close the warm instance, unless a call has taken it meanwhile; return what went wrong in words."""
         return []
@@ -146,6 +159,8 @@ class _WarmSlot(InstanceSlot):
         self._instance: Node | None = None
         self._users = 0
         self._discarded: list[Node] = []
+        # What was out of date while several calls used it, with how many still do.
+        self._retired: dict[int, tuple[Node, int]] = {}
 
     @property
     def in_use(self) -> bool:
@@ -176,14 +191,40 @@ class _WarmSlot(InstanceSlot):
         self._pool.make_room(self)
         try:
             instance = self._class()
+            before = context.models_used()
             instance.init(context, self._init)
+            remember_models(
+                instance, {each: used for each, used in context.models_used().items() if each not in before}
+            )
         except BaseException:
             self._pool.forget(self)
             raise
         self._instance = instance
         return instance
 
+    def renew(self, instance: Node, context: RunContext) -> Node:
+        if not self._class.thread_safe:
+            return super().renew(instance, context)
+        with self._making:
+            if self._instance is instance:
+                self._retired[id(instance)] = (instance, self._users)
+                self._instance, self._users = None, 0
+        self.give(instance)
+        return self.take(context)
+
+    def _leave_retired(self, instance: Node) -> list[str]:
+        """Take back an instance that was replaced, and close it when its last call is done."""
+        with self._making:
+            users = self._retired.pop(id(instance))[1] - 1
+            if users:
+                self._retired[id(instance)] = (instance, users)
+                return []
+        return self._closed(instance)
+
     def give(self, instance: Node) -> None:
+        if id(instance) in self._retired:
+            _warn(self._leave_retired(instance))
+            return
         with self._making:
             if any(each is instance for each in self._discarded):
                 self._discarded = [each for each in self._discarded if each is not instance]
@@ -222,6 +263,18 @@ class _WarmSlot(InstanceSlot):
     def _closed(self, instance: Node | None) -> list[str]:
         failure = _close(instance) if instance is not None else ""
         return [failure] if failure else []
+
+
+def remember_models(instance: Node, models: Mapping[str, UsedModel]) -> None:
+    """Note which models an instance asked for when it was made: what it computes depends on them."""
+    if models:
+        vars(instance)[_MODELS] = models
+
+
+def models_of(instance: Node) -> Mapping[str, UsedModel]:
+    """Return the models that an instance asked for when it was made."""
+    found: Mapping[str, UsedModel] = vars(instance).get(_MODELS, {})
+    return found
 
 
 def _close(instance: Node) -> str:

@@ -7,20 +7,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowra.dag.context import NodeCancelledError, RunContext
 from flowra.dag.node import BaseArgs, Node
 from flowra.dag.outcome import EndBranch, Expansion
-from flowra.dag.plan.logical import NodeOutput
+from flowra.dag.plan.logical import NodeOutput, PlannedNode
 from flowra.exceptions import NodeFailedError
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.batch.item import item_folder
 from flowra.execute.capture import Listener, end_line, speaking
 from flowra.execute.executor import Job, Outcome
 from flowra.execute.failure import invalid_result, named
-from flowra.execute.instances import InstancePool, InstanceSlot
+from flowra.execute.instances import InstancePool, InstanceSlot, models_of
 from flowra.execute.node_call import checked, given, prepared, raised
 from flowra.execute.reading import ValueReader, mark_origin, referring
 from flowra.execute.returned_graph import Expanded, planned_expansion
@@ -28,10 +29,12 @@ from flowra.execute.scheduler.state import Call, item_of
 from flowra.execute.sites import Site, Sites, described_outputs
 from flowra.execute.values import ABSENT, Ended, Held, Value
 from flowra.storage.refs import BlobRef
+from flowra.type.model_reference import ModelReference
 
 if TYPE_CHECKING:
     from flowra.dag.key import ActionKey
     from flowra.execute.cache import ResultCache
+    from flowra.model import UsedModel
     from flowra.storage.store import KeyLock
 
 __all__ = ["CallRunner", "Later", "OverdueError"]
@@ -95,7 +98,7 @@ class CallRunner:
         self._job = job
         self._cache = cache
         self._awaiter = awaiter
-        self._sites = Sites(job.catalog, pool)
+        self._sites = Sites(job.catalog, pool, self._fetched)
         self._timed: dict[Call, _Timed] = {}
         self.reader = ValueReader(cache, self._again, lambda node, text: job.reporter.log(node, text, "warning"))
         self.watch: Callable[[Call], None] | None = None
@@ -258,7 +261,7 @@ class CallRunner:
         instance = timed = None
         later = False
         try:
-            instance = site.slot.take(context)
+            instance = self._instance_for(site, context)
             if self.watch is not None and call.node.description.traits.timeout is not None:
                 # Its time begins here: it may have waited for an instance, and for another who computes the same.
                 timed = self._timed[call] = _Timed(call.attempt, context, site.slot, instance, held)
@@ -276,7 +279,7 @@ class CallRunner:
                 if listener is not None:
                     waiting.callback(end_line, listener)
                 later = True
-                resume = self._resume(call, key, site, args, began, waiting, timed, finish_later)
+                resume = self._resume(call, key, site, args, began, waiting, timed, finish_later, context)
                 stop = self._awaiter.start(result, resume)
                 if timed is not None:
                     timed.stop = stop
@@ -298,7 +301,18 @@ class CallRunner:
                 context.close()
         if timed is not None:
             self._in_time(call, timed)
-        return self._taken(call, key, site, args, result, began)
+        return self._taken(call, key, site, args, result, began, context)
+
+    def _instance_for(self, site: Site, context: RunContext) -> Node:
+        """Return an instance for a call, made anew where models that it holds mean other files by now."""
+        instance = site.slot.take(context)
+        if any(
+            self._job.models.identity(ModelReference.parse(each), context) != used.identity
+            for each, used in models_of(instance).items()
+        ):
+            instance = site.slot.renew(instance, context)
+        context.note_models(models_of(instance))
+        return instance
 
     def _look_at(self, call: Call, site: Site, error: BaseException) -> None:
         """Let a debugger look at what a node raised, while its frames are there."""
@@ -321,6 +335,7 @@ class CallRunner:
         waiting: ExitStack,
         timed: _Timed | None,
         finish_later: Callable[[Call, Callable[[], Any]], None],
+        context: RunContext,
     ) -> Callable[[Callable[[], Any]], None]:
         """Return what takes up a call when its coroutine has ended; `waiting` is what is let go then."""
 
@@ -336,14 +351,21 @@ class CallRunner:
                         raise raised(call.node, site.node_class, error, given(args), self._job.control) from error
                     if timed is not None:
                         self._in_time(call, timed)
-                    return self._taken(call, key, site, args, result, began)
+                    return self._taken(call, key, site, args, result, began, context)
 
             finish_later(call, finish)
 
         return resume
 
     def _taken(
-        self, call: Call, key: ActionKey | None, site: Site, args: BaseArgs, result: Any, began: float
+        self,
+        call: Call,
+        key: ActionKey | None,
+        site: Site,
+        args: BaseArgs,
+        result: Any,
+        began: float,
+        context: RunContext,
     ) -> Outputs | Ended | Expanded:
         """Take up what a node's `run` gave."""
         seconds = time.perf_counter() - began
@@ -354,20 +376,27 @@ class CallRunner:
             outputs = Ended(result.reason or f"{call.name} ended the branch")
         else:
             outputs = site.values(checked(call.node, site.node_class, result, args))
-        self._end(call, key, outputs, seconds)
+        self._end(call, key, outputs, seconds, context.models_used())
         return outputs
 
     def _planned(self, call: Call, args: BaseArgs, expansion: Expansion) -> Expanded:
         """Plan the graph that a node returned; its mistakes are the node's."""
         return planned_expansion(self._job, call, args, expansion)
 
-    def _end(self, call: Call, key: ActionKey | None, outputs: Outputs | Ended, seconds: float) -> None:
+    def _end(
+        self,
+        call: Call,
+        key: ActionKey | None,
+        outputs: Outputs | Ended,
+        seconds: float,
+        models: Mapping[str, UsedModel] | None = None,
+    ) -> None:
         """Keep what a call gave, and report it."""
         observed = self._job.reporter.observed
         # Described before it is kept: where another was first, what stays of it is a reference.
         described = described_outputs(outputs) if observed else {}
         if self._cache is not None:
-            self._cache.remember(key, call, outputs, seconds)
+            self._cache.remember(key, call, outputs, seconds, models or {})
         if not observed:
             return
         if isinstance(outputs, Ended):
@@ -392,7 +421,13 @@ class CallRunner:
         job = self._job
         item = item_of(call.state.name)
         folder = job.output_dir if item is None else item_folder(job.output_dir, item)
-        return RunContext(job.run_id, call.name, folder, job.reporter, job.origin)
+        return RunContext(job.run_id, call.name, folder, job.reporter, job.origin, job.models)
+
+    def _fetched(self, node: PlannedNode, reference: ModelReference) -> Path:
+        """Fetch a model that a node declares."""
+        job = self._job
+        context = RunContext(job.run_id, node.id, job.output_dir, job.reporter, job.origin, job.models)
+        return context.fetch(reference).path
 
     def _data(self, call: Call) -> dict[str, Any]:
         """Return a call's inputs as the node gets them: values in memory, lists without ended items."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flowra.dag.catalog import NodeCatalog
+from flowra.dag.context import NodeCancelledError
 from flowra.dag.node import Node
 from flowra.dag.plan.logical import PlannedNode
-from flowra.exceptions import PluginError
+from flowra.exceptions import FlowraError, PluginError
 from flowra.execute.failure import failed
 from flowra.execute.instances import InstancePool, InstanceSlot
 from flowra.execute.node_call import prepared
 from flowra.execute.values import Ended, Held, Many, Value
+from flowra.type.component_type import inner_type
 from flowra.type.handler import summarize
+from flowra.type.model_reference import ModelReference, is_model_reference
 from flowra.type.value.base import ValueType
 from flowra.type.value.containers import ListOf, OptionalOf
+from flowra.type.value.model import Model
 
 __all__ = ["Site", "Sites", "described_outputs"]
 
@@ -52,10 +58,14 @@ class Sites:
     Args:
         catalog: Where the node classes come from.
         pool: Where their instances are.
+        fetch: Fetches a model for a node, and returns its path.
     """
 
-    def __init__(self, catalog: NodeCatalog, pool: InstancePool) -> None:
+    def __init__(
+        self, catalog: NodeCatalog, pool: InstancePool, fetch: Callable[[PlannedNode, ModelReference], Path]
+    ) -> None:
         self._catalog = catalog
+        self._fetch = fetch
         self._pool = pool
         self._sites: dict[PlannedNode | type[Node] | str, Site] = {}
 
@@ -69,7 +79,7 @@ class Sites:
                 node_class = self._catalog.class_of(node.description)
             except PluginError as error:
                 raise failed(node, error, "", {}) from error
-            init = prepared(node, node_class.InitArgs, node.init, "init")
+            init = prepared(node, node_class.InitArgs, self._init_values(node, node_class), "init")
             outputs = tuple(
                 (port.name, port.value_type, _is_list(port.value_type)) for port in node.description.outputs
             )
@@ -77,6 +87,21 @@ class Sites:
                 self._sites.clear()
             site = self._sites[shared] = Site(node_class, self._pool.slot(node_class, init), outputs)
         return site
+
+    def _init_values(self, node: PlannedNode, node_class: type[Node]) -> Mapping[str, Any]:
+        """Return a node's `InitArgs` with the paths of models in place of the references to them."""
+        paths = {}
+        for name, port in node_class.InitArgs.__ports__.items():
+            value = node.init.get(name, port.default)
+            if not isinstance(inner_type(port.value_type), Model) or not is_model_reference(value):
+                continue
+            try:
+                paths[name] = self._fetch(node, ModelReference.parse(value))
+            except NodeCancelledError:
+                raise
+            except FlowraError as error:
+                raise failed(node, error, node_class.__module__, {name: value}) from error
+        return {**node.init, **paths} if paths else node.init
 
 
 def described_outputs(outputs: Outputs | Ended) -> dict[str, str]:

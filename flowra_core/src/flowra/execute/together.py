@@ -104,7 +104,8 @@ class TogetherRunner(CallRunner):
         if reporter.observed:
             for each in able:
                 reporter.started(each.call.name, node.type)
-        context = RunContext(self._job.run_id, node.id, self._job.output_dir, reporter, self._job.origin)
+        job = self._job
+        context = RunContext(job.run_id, node.id, job.output_dir, reporter, job.origin, job.models)
         try:
             found = self._run_batch(site, context, able)
         except NodeFailedError as error:
@@ -115,7 +116,7 @@ class TogetherRunner(CallRunner):
         seconds = (time.perf_counter() - began) / len(able)
         for each, result in zip(able, found, strict=True):
             each.call.state.ran_at = began
-            results.append((each.call, _Outcome(self._kept, each, site, result, seconds)))
+            results.append((each.call, _Outcome(self._kept, each, site, result, seconds, context)))
         return [each for each in ready if each not in able]
 
     def _prepare(self, each: _Ready, site: Site) -> bool:
@@ -132,7 +133,7 @@ class TogetherRunner(CallRunner):
         assert first is not None
         name = node.id
         try:
-            instance = site.slot.take(context)
+            instance = self._instance_for(site, context)
             try:
                 with speaking(lambda text, level: self._job.reporter.log(name, text, level)):
                     found: Any = instance.run_batch(context, [each.args for each in able])
@@ -145,9 +146,9 @@ class TogetherRunner(CallRunner):
             raise invalid_result(node, {"": reason}, given(first))
         return list(found)
 
-    def _kept(self, each: _Ready, site: Site, result: Any, seconds: float) -> Result:
+    def _kept(self, each: _Ready, site: Site, result: Any, seconds: float, context: RunContext) -> Result:
         assert each.args is not None
-        return self._taken(each.call, each.key, site, each.args, result, time.perf_counter() - seconds)
+        return self._taken(each.call, each.key, site, each.args, result, time.perf_counter() - seconds, context)
 
     def _run_alone(self, each: _Ready, finish_later: FinishLater) -> Result:
         later = False

@@ -41,7 +41,7 @@ def port(value_type, component=None):
 
 @pytest.fixture
 def literals():
-    return LiteralDigests(file_digest)
+    return LiteralDigests(file_digest, pytest.fail)
 
 
 def digest(literals, value_type, value):

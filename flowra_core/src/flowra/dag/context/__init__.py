@@ -1,5 +1,5 @@
 """What a node may ask of the engine while it runs."""
 
-from flowra.dag.context.run_context import NodeCancelledError, RunContext, RunServices
+from flowra.dag.context.run_context import ModelSource, NodeCancelledError, RunContext, RunServices
 
-__all__ = ["NodeCancelledError", "RunContext", "RunServices"]
+__all__ = ["ModelSource", "NodeCancelledError", "RunContext", "RunServices"]

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flowra.exceptions import RunCancelledError
 
-__all__ = ["NodeCancelledError", "RunContext", "RunServices"]
+if TYPE_CHECKING:
+    from flowra.model import ModelReference, UsedModel
+    from flowra.model.watch import Listener
+
+__all__ = ["ModelSource", "NodeCancelledError", "RunContext", "RunServices"]
 
 
 class NodeCancelledError(RunCancelledError):
@@ -36,6 +41,13 @@ class RunServices(Protocol):
         """Tell whether the run was cancelled."""
 
 
+class ModelSource(Protocol):
+    """What an executor gives a context: where models come from."""
+
+    def get(self, reference: ModelReference, listener: Listener | None = None) -> UsedModel:
+        """Return a model, fetched if it was not here."""
+
+
 class RunContext:
     """What a node may ask of the engine.
 
@@ -44,9 +56,27 @@ class RunContext:
         node_id: The node's id in the graph.
     """
 
-    __slots__ = ("_abandoned", "_origin", "_output_dir", "_services", "_temporary", "node_id", "run_id")
+    __slots__ = (
+        "_abandoned",
+        "_models",
+        "_origin",
+        "_output_dir",
+        "_services",
+        "_temporary",
+        "_used",
+        "node_id",
+        "run_id",
+    )
 
-    def __init__(self, run_id: str, node_id: str, output_dir: Path, services: RunServices, origin: str = "") -> None:
+    def __init__(
+        self,
+        run_id: str,
+        node_id: str,
+        output_dir: Path,
+        services: RunServices,
+        origin: str = "",
+        models: ModelSource | None = None,
+    ) -> None:
         self.run_id = run_id
         self.node_id = node_id
         self._output_dir = output_dir
@@ -54,6 +84,8 @@ class RunContext:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._abandoned = False
         self._origin = origin or run_id
+        self._models = models
+        self._used: dict[str, UsedModel] = {}
 
     @property
     def idempotency_key(self) -> str:
@@ -81,6 +113,55 @@ class RunContext:
     def preview(self, value: Any, title: str = "") -> None:
         """Show a value to whoever watches the run. Large values are shrunk; it is never an output."""
         self._services.preview(self.node_id, value, title)
+
+    def model(
+        self,
+        model: str,
+        *,
+        revision: str | None = None,
+        file: str | None = None,
+        files: Iterable[str] = (),
+        hub: str | None = None,
+    ) -> Path:
+        """Return the path of a model, fetching what is not here yet; the run shows how far that is.
+
+        What the node used is noted: where the model's files change, the node's result is computed anew. A model that
+        is always the same one is better declared, as `ModelFile` in `InitArgs`.
+
+        Args:
+            model: The model's name at the hub, `org/name`, or a whole reference.
+            revision: A tag, a branch or a commit; None for the hub's main branch, which moves.
+            file: The one file that is wanted; its path is returned.
+            files: The files that are wanted, as paths or patterns; the path of their folder is returned. Without
+                `file` and `files`, all are.
+            hub: The hub; None for the one in the settings.
+
+        Raises:
+            UsageError: The arguments name no model.
+            ModelError: The model can't be had; see `flowra.exceptions` for its kinds.
+            NodeCancelledError: The run was cancelled; let it through.
+        """
+        from flowra.model.fetching import reference_to
+
+        found = self.fetch(reference_to(model, revision=revision, file=file, files=files, hub=hub))
+        self._used[found.reference] = found
+        return found.path
+
+    def fetch(self, reference: ModelReference) -> UsedModel:
+        """Fetch a model without noting that the node used it; the engine calls it."""
+        if self._models is None:
+            from flowra.model.models import Models
+
+            self._models = Models()
+        return self._models.get(reference, self)
+
+    def models_used(self) -> Mapping[str, UsedModel]:
+        """Return the models that were asked for, by reference; the engine calls it."""
+        return dict(self._used)
+
+    def note_models(self, models: Mapping[str, UsedModel]) -> None:
+        """Note that the node uses what its instance asked for when it was made; the engine calls it."""
+        self._used.update(models)
 
     def check_cancelled(self) -> None:
         """Raise `NodeCancelledError` if the run was cancelled. Call it in long loops."""

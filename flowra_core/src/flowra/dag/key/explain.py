@@ -45,6 +45,8 @@ def _phrases(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
         yield f"fingerprint {_shown(old.get('fingerprint'))} → {_shown(new.get('fingerprint'))}"
     for name, before, after in _pairs(old.get("init", {}), new.get("init", {})):
         yield from _argument(f"init {name}", before, after)
+    for name, before, after in _pairs(old.get("models", {}), new.get("models", {})):
+        yield from _argument(f"model {name}", before, after)
     for name, before, after in _pairs(old.get("inputs", {}), new.get("inputs", {})):
         yield from _argument(name, before, after)
 
@@ -90,7 +92,7 @@ def _argument(name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] |
             yield f"{name}: {_said(old)} → {_said(new)}"
     elif "from" in old:
         yield f"{name}: other bytes from {old['from']}"
-    elif "file" in old or "folder" in old:
+    elif "file" in old or "folder" in old or "model" in old:
         yield f"{name}: {_said(old)} has other contents"
     else:
         yield f"{name}: another value ({_said(old)})"
@@ -106,6 +108,8 @@ def _said(argument: Mapping[str, Any]) -> str:
         return f"the file {argument['file']}"
     if "folder" in argument:
         return f"the folder {argument['folder']}"
+    if "model" in argument:
+        return f"the model {argument['model']}"
     if "path" in argument:
         return f"the path {argument['path']}"
     if "items" in argument:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.description import NodeDescription
 from flowra.dag.key.code.closure import SHOWN_DIGITS
 from flowra.dag.key.code.node_code import NodeCode
 from flowra.dag.key.literals import LiteralDigests, is_plain
-from flowra.dag.key.parts import ABSENT, KEY_FORMAT, InputDigest, StaticPart, TypePart, Unkeyable, digest_of_plain
+from flowra.dag.key.parts import (
+    ABSENT,
+    KEY_FORMAT,
+    ActionKey,
+    InputDigest,
+    StaticPart,
+    TypePart,
+    Unkeyable,
+    digest_of_plain,
+)
 from flowra.dag.plan.logical import PlannedNode
 from flowra.dag.port import Port
 from flowra.dag.stand_in import home_of
+from flowra.exceptions import FlowraError
 from flowra.type.component_type import REQUIRED
+
+if TYPE_CHECKING:
+    from flowra.model import ModelIdentity, Models
 
 __all__ = ["Keyer"]
 
@@ -30,12 +43,16 @@ class Keyer:
     Args:
         catalog: The node types at hand.
         file_digest: Gives the digest of a file's contents, as `Store.file_digest` does.
+        models: Say what references to models mean; those of the settings and packs of this process if None.
     """
 
-    def __init__(self, catalog: NodeCatalog, *, file_digest: Callable[[Path], bytes]) -> None:
+    def __init__(
+        self, catalog: NodeCatalog, *, file_digest: Callable[[Path], bytes], models: Models | None = None
+    ) -> None:
         self._catalog = catalog
         self._code = NodeCode(catalog, file_digest)
-        self._literals = LiteralDigests(file_digest)
+        self._models = models
+        self._literals = LiteralDigests(file_digest, self.model_identity)
         self._lock = threading.Lock()
         # By the description itself: a notebook makes a type anew each time its cell runs.
         self._types: dict[int, tuple[NodeDescription, TypePart | Unkeyable]] = {}
@@ -83,6 +100,24 @@ class Keyer:
         if alike is not None:
             self._alike[alike] = part
         return part
+
+    def model_identity(self, reference: str) -> ModelIdentity:
+        """Return what a reference to a model means now; raises ModelError where that can't be told."""
+        from flowra.model import ModelReference
+
+        with self._lock:
+            if self._models is None:
+                from flowra.model import Models
+
+                self._models = Models()
+        return self._models.identity(ModelReference.parse(reference))
+
+    def with_models(self, key: ActionKey, references: Iterable[str]) -> ActionKey | None:
+        """Return the key of a call that used models which only its code names; None where they can't be told."""
+        try:
+            return key.with_models({each: self.model_identity(each) for each in sorted(references)})
+        except (FlowraError, ValueError):
+            return None
 
     def linked(self, digest: bytes, binding: Any = None) -> InputDigest:
         """Return what a key takes of a linked value.

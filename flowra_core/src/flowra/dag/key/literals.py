@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING, Any
 from flowra.dag.key.parts import InputDigest, Unkeyable
 from flowra.dag.key.structure import structured
 from flowra.dag.port import Port
-from flowra.exceptions import FlowraError, PluginError, StoreError
+from flowra.exceptions import FlowraError, ModelError, PluginError, StoreError
 from flowra.storage.codec import canonical, npy
 from flowra.storage.refs import digest_of
 from flowra.type.handler import handler_for
+from flowra.type.model_reference import is_model_reference
 from flowra.type.value.base import ValueType, complaints, short
 from flowra.type.value.containers import ListOf, OptionalOf, UnionOf
 from flowra.type.value.media import MediaType
+from flowra.type.value.model import Model
 from flowra.type.value.scalar import Anything, File, Folder, is_url
 
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
+
+    from flowra.model import ModelIdentity
 
 __all__ = ["LiteralDigests", "holds_paths", "is_plain"]
 
@@ -48,10 +52,12 @@ class LiteralDigests:
 
     Args:
         file_digest: Gives the digest of a file's contents.
+        model_identity: Says what a reference to a model means now.
     """
 
-    def __init__(self, file_digest: Callable[[Path], bytes]) -> None:
+    def __init__(self, file_digest: Callable[[Path], bytes], model_identity: Callable[[str], ModelIdentity]) -> None:
         self._file_digest = file_digest
+        self._model_identity = model_identity
         self._validators: dict[int, tuple[Port, SchemaValidator]] = {}
         self._scalars: dict[tuple[int, type, Any], tuple[Port, InputDigest]] = {}
         self._large: dict[tuple[int, int], tuple[Port, Any, InputDigest]] = {}
@@ -97,7 +103,7 @@ class LiteralDigests:
             return self._typed(port.value_type, value)
         except (_NoDigestError, OSError) as error:
             return Unkeyable(str(error))
-        except StoreError as error:
+        except (StoreError, ModelError) as error:
             return Unkeyable(f"{error.what}{f': {error.why}' if error.why else ''}")
         except (TypeError, ValueError, RecursionError) as error:
             return Unkeyable(f"{short(value)}: {error}")
@@ -128,6 +134,9 @@ class LiteralDigests:
             return self._typed(_member(value_type, value), value)
         if isinstance(value_type, MediaType):
             return self._media(value_type, value)
+        if isinstance(value_type, Model) and is_model_reference(value):
+            identity = self._model_identity(value)
+            return InputDigest(_tagged(b"$model", identity.digest), {"model": identity.pinned})
         if isinstance(value_type, (File, Folder)) or isinstance(value, PurePath):
             return self._path(value_type, value)
         if value_type.reads_files and isinstance(value, str):

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowra.dag.plan.logical import Constant, NodeOutput
 from flowra.storage.codec import canonical
 from flowra.type.value.base import short
+
+if TYPE_CHECKING:
+    from flowra.model import ModelIdentity
 
 __all__ = [
     "ABSENT",
@@ -147,12 +150,28 @@ class ActionKey:
         digest: The key itself, 32 bytes.
     """
 
-    __slots__ = ("_inputs", "_static", "digest")
+    __slots__ = ("_inputs", "_models", "_static", "digest")
 
-    def __init__(self, digest: bytes, static: StaticPart, inputs: Mapping[str, InputDigest]) -> None:
+    def __init__(
+        self,
+        digest: bytes,
+        static: StaticPart,
+        inputs: Mapping[str, InputDigest],
+        models: Mapping[str, ModelIdentity] | None = None,
+    ) -> None:
         self.digest = digest
         self._static = static
         self._inputs = inputs
+        self._models = models or {}
+
+    def with_models(self, models: Mapping[str, ModelIdentity]) -> ActionKey:
+        """Return the key of a call that used these models besides, which nobody knew before it ran.
+
+        Args:
+            models: What each reference meant, by reference.
+        """
+        named = digest_of_plain([[each, models[each].digest] for each in sorted(models)])
+        return ActionKey(sha256(b"$models\0" + self.digest + named).digest(), self._static, self._inputs, models)
 
     def preimage(self) -> dict[str, Any]:
         """Return what the key was made of, as plain data that `differences` compares."""
@@ -163,7 +182,11 @@ class ActionKey:
         """Return the same as JSON in UTF-8, for the record."""
         static, given = self._static, self._inputs
         inputs = [f'"{name}":{given.get(name, default).json_text()}' for name, default in static.inputs.items()]
-        text = f'{static.json_beginning},"inputs":{{{",".join(inputs)}}}}}'
+        models = {
+            each: {"model": found.pinned, "digest": found.digest.hex()} for each, found in sorted(self._models.items())
+        }
+        used = f',"models":{_dumps(models)}' if models else ""
+        text = f'{static.json_beginning},"inputs":{{{",".join(inputs)}}}{used}}}'
         return text.encode(errors="backslashreplace")
 
     def __repr__(self) -> str:

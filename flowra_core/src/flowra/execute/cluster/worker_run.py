@@ -29,6 +29,7 @@ from flowra.execute.returned_graph import Expanded
 from flowra.execute.scheduler.state import Call
 from flowra.execute.together import TogetherRunner
 from flowra.execute.values import Held
+from flowra.model.models import Models
 from flowra.storage.address import open_store
 from flowra.storage.refs import Ref
 from flowra.storage.store import Store
@@ -129,10 +130,11 @@ class WorkerRun:
         self._kept = _KeptNotes()
         self._warnings: SimpleQueue[tuple[str, str]] = SimpleQueue()
         policy = header["policy"]
+        models = Models()
         self.peers = Peers(header["id"])
         self._values = PeeredCache(
             store=self._store,
-            keyer=_keyer(self._catalog, self._store),
+            keyer=_keyer(self._catalog, self._store, models),
             policy=CachePolicy(everything_off=True)
             if policy is None
             else CachePolicy(frozenset(policy[0]), frozenset(policy[1]), policy[2]),
@@ -151,6 +153,7 @@ class WorkerRun:
             reporter=self._feed,
             control=self.control,
             cache=None if policy is None else self._values,
+            models=models,
             origin=header["origin"],
         )
         self._job = job
@@ -231,7 +234,7 @@ class WorkerRun:
                 return found
 
 
-def _keyer(catalog: NodeCatalog, store: Store) -> Any:
+def _keyer(catalog: NodeCatalog, store: Store, models: Models) -> Any:
     from flowra.dag.key import Keyer
 
-    return Keyer(catalog, file_digest=store.file_digest)
+    return Keyer(catalog, file_digest=store.file_digest, models=models)

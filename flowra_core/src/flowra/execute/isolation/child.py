@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from flowra import exceptions
 from flowra.dag.context import NodeCancelledError, RunContext
 from flowra.dag.node import BaseArgs, Node
 from flowra.dag.outcome import EndBranch, Expansion
@@ -34,6 +35,10 @@ from flowra.execute.isolation.wire import PROTOCOL, Channel, Message
 from flowra.execute.node_call import checked, given, prepared, raised
 from flowra.type.handler import summarize
 from flowra.type.value.scalar import Anything
+
+if TYPE_CHECKING:
+    from flowra.model import ModelReference, UsedModel
+    from flowra.model.watch import Listener
 
 __all__ = ["main"]
 
@@ -58,9 +63,17 @@ def main(descriptor: int, scratch: str) -> None:
 class _Services:
     """Hands what a node reports to the supervisor."""
 
-    def __init__(self, channel: Channel, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        stopping: threading.Event,
+        models: SimpleQueue[Mapping[str, Any]],
+        asking: threading.Lock,
+    ) -> None:
         self._channel = channel
         self._stopping = stopping
+        self._models = models
+        self._asking = asking
 
     def progress(self, node: str, done: float, total: float | None, text: str) -> None:
         self._channel.send("progress", done=done, total=total, text=text)
@@ -79,6 +92,20 @@ class _Services:
     def cancelled(self) -> bool:
         return self._stopping.is_set()
 
+    def get(self, reference: ModelReference, listener: Listener | None = None) -> UsedModel:
+        """Have the supervisor fetch a model: hubs' packs need not be in a pack's own environment."""
+        from flowra.model.models import ModelIdentity, UsedModel
+
+        with self._asking:  # a node's threads ask one after another, so that each gets its own answer
+            self._channel.send("model", reference=str(reference))
+            answer = self._models.get()
+        if "cancelled" in answer:
+            raise NodeCancelledError("the run was cancelled")
+        if "error" in answer:
+            kind = getattr(exceptions, answer["error"], exceptions.ModelError)
+            raise kind(answer["what"], where=answer["where"], why=answer["why"], fix=answer["fix"])
+        return UsedModel(str(reference), ModelIdentity(str(reference), b""), Path(answer["path"]))
+
 
 class _Context(RunContext):
     """A context whose temporary folder lies where the supervisor removes it, should this process die."""
@@ -86,7 +113,9 @@ class _Context(RunContext):
     __slots__ = ("_scratch",)
 
     def __init__(self, header: Mapping[str, Any], services: _Services, scratch: str) -> None:
-        super().__init__(header["run_id"], header["node_id"], Path(header["output_dir"]), services, header["origin"])
+        super().__init__(
+            header["run_id"], header["node_id"], Path(header["output_dir"]), services, header["origin"], services
+        )
         self._scratch = scratch
 
     @property
@@ -104,6 +133,8 @@ class _Child:
         self._scratch = scratch
         self._messages: SimpleQueue[Message] = SimpleQueue()
         self._stopping = threading.Event()
+        self._models: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
+        self._asking = threading.Lock()
         self._class: type[Node] = Node
         self._instance = Node.__new__(Node)
 
@@ -120,6 +151,8 @@ class _Child:
                 os._exit(1)
             if message.kind == "cancel":
                 self._stopping.set()
+            elif message.kind == "model":
+                self._models.put(message.header["answer"])
             else:
                 # A call begins; what was said of the one before holds no more.
                 self._stopping.clear()
@@ -138,7 +171,7 @@ class _Child:
 
     def _answer(self, message: Message) -> None:
         header = message.header
-        context = _Context(header, _Services(self._channel, self._stopping), self._scratch)
+        context = _Context(header, _Services(self._channel, self._stopping, self._models, self._asking), self._scratch)
         try:
             with speaking(context.log):
                 reply, parts = self._made(message, context)

@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from flowra.dag.context import NodeCancelledError, RunServices
+from flowra.dag.context import NodeCancelledError, RunContext, RunServices
 from flowra.dag.stand_in import Home
-from flowra.exceptions import NodeCrashedError, NodeFailedError, NodeMemoryError, PluginError
+from flowra.exceptions import FlowraError, NodeCrashedError, NodeFailedError, NodeMemoryError, PluginError
 from flowra.execute.isolation.ports import unpacked
 from flowra.execute.isolation.wire import PROTOCOL, Channel, Message
 from flowra.plugin.environments import remake_command
@@ -105,10 +105,8 @@ class ChildProcess:
         """The process id, which is also that of its group."""
         return self._process.pid
 
-    def request(
-        self, kind: str, parts: Sequence[Buffer], header: Mapping[str, Any], node: str, services: RunServices
-    ) -> Message:
-        """Send a message and return its answer; what the node reports meanwhile goes to the services.
+    def request(self, kind: str, parts: Sequence[Buffer], header: Mapping[str, Any], context: RunContext) -> Message:
+        """Send a message and return its answer; what the node reports or asks for meanwhile goes to its context.
 
         Raises:
             NodeFailedError: The node failed.
@@ -117,16 +115,15 @@ class ChildProcess:
             NodeCrashedError: The process ended.
         """
         try:
-            message = self._answer_to(kind, parts, header, node, services)
+            message = self._answer_to(kind, parts, header, context)
         except BaseException:
             # Interrupted, as by Ctrl-C: what it answers some day is no answer to what it is asked next.
             self.end()
             raise
-        return self._answer(message, node)
+        return self._answer(message, context.node_id)
 
-    def _answer_to(
-        self, kind: str, parts: Sequence[Buffer], header: Mapping[str, Any], node: str, services: RunServices
-    ) -> Message:
+    def _answer_to(self, kind: str, parts: Sequence[Buffer], header: Mapping[str, Any], context: RunContext) -> Message:
+        node, services = context.node_id, context.handed_on()[0]
         watched = [self._channel.fileno(), self._output]
         cancelled_at: float | None = None
         with suppress(OSError):  # it is gone; how it ended is found out below
@@ -144,6 +141,8 @@ class ChildProcess:
                     self._lose("this process can't read what the node's process says", error)
                 if message.kind in ("progress", "log", "preview"):
                     _report(message, node, services)
+                elif message.kind == "model":
+                    self._give_model(message.header["reference"], context)
                 elif message.kind == "ready":
                     self._check(message)
                 elif message.kind == "lost":
@@ -162,6 +161,18 @@ class ChildProcess:
                 self.stop()
             if self._kill_at is not None and now > self._kill_at:
                 self._signal(signal.SIGKILL)
+
+    def _give_model(self, reference: str, context: RunContext) -> None:
+        """Fetch a model for the node; its own process need not have what fetches."""
+        answer: dict[str, Any]
+        try:
+            answer = {"path": str(context.model(reference))}
+        except NodeCancelledError:
+            answer = {"cancelled": True}
+        except FlowraError as error:
+            answer = error.to_json()
+        with suppress(OSError):  # it is gone, which the next look tells
+            self._channel.send("model", answer=answer)
 
     def stop(self) -> None:
         """Tell the process group to end; whoever waits for an answer, or `end`, sees to it that it does."""

@@ -14,7 +14,7 @@ from flowra.dag.outcome import EndBranch
 from flowra.dag.stand_in import home_of
 from flowra.exceptions import PluginError
 from flowra.execute.encoding import NotStorableError
-from flowra.execute.instances import InstancePool, InstanceSlot
+from flowra.execute.instances import InstancePool, InstanceSlot, remember_models
 from flowra.execute.isolation.ports import packed, unpacked
 from flowra.execute.isolation.process import ChildProcess
 from flowra.storage.codec.encoded import Buffer
@@ -139,6 +139,7 @@ class IsolatedNode(Node):
     def start(self, context: RunContext, init: BaseArgs) -> None:
         """Make the instance; raises as `ChildProcess.request` does."""
         described, parts = self._packed(init)
+        before = context.models_used()
         self._request(
             "init",
             parts,
@@ -150,6 +151,7 @@ class IsolatedNode(Node):
             folder=str(Path.cwd()),
             memory=self._memory,
         )
+        remember_models(self, {each: used for each, used in context.models_used().items() if each not in before})
         self.ready = True
 
     def run(self, context: RunContext, args: BaseArgs) -> Mapping[str, Any] | EndBranch:
@@ -176,9 +178,9 @@ class IsolatedNode(Node):
             ) from error
 
     def _request(self, kind: str, parts: list[Buffer], context: RunContext, **header: Any) -> Any:
-        services, output_dir, origin = context.handed_on()
+        _, output_dir, origin = context.handed_on()
         header.update(run_id=context.run_id, node_id=context.node_id, output_dir=str(output_dir), origin=origin)
-        return self.process.request(kind, parts, header, context.node_id, services)
+        return self.process.request(kind, parts, header, context)
 
 
 def check_importable(node_class: type[Node]) -> None:

@@ -20,7 +20,7 @@ from flowra.storage.codec.encoded import Buffer
 __all__ = ["PROTOCOL", "Channel", "Message"]
 
 #: The version of the messages. Both sides say it, and a child that says another is refused.
-PROTOCOL = 1
+PROTOCOL = 2
 #: Bytes that still go through the socket: below, making and mapping memory costs more than copying.
 _INLINE = 64 * 1024
 _PREFIX = struct.Struct(">I")

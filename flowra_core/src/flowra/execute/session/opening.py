@@ -28,6 +28,7 @@ from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import new_run_id
 from flowra.execute.session.settling import AfterRun, check_remote, settle
 from flowra.execute.values import Value
+from flowra.model.models import Models
 from flowra.storage.store import Store
 
 if TYPE_CHECKING:
@@ -171,7 +172,8 @@ class RunOpener:
         reporter.planned(plan.name, len(plan.nodes), str(folder))
         for warning in warnings:
             reporter.log("", warning, "warning")
-        cache = self.result_cache(reporter, options.policy, journal, earlier)
+        models = Models(load_settings(), self._catalog.manager)
+        cache = self.result_cache(reporter, options.policy, journal, earlier, models)
         if cache is not None and earlier is not None:
             cache.goes_on = _is_same(earlier, plan, options.header)
         with _heard(cache, reporter):
@@ -187,6 +189,7 @@ class RunOpener:
             control=control,
             cache=cache,
             watcher=options.watcher,
+            models=models,
             origin=origin,
             batch=feed,
         )
@@ -200,7 +203,12 @@ class RunOpener:
         return EventReporter(run_id, [*self._observers, *observers, *contributed], control), warnings
 
     def result_cache(
-        self, reporter: EventReporter, policy: CachePolicy | None, journal: Journal | None, earlier: PastRun | None
+        self,
+        reporter: EventReporter,
+        policy: CachePolicy | None,
+        journal: Journal | None,
+        earlier: PastRun | None,
+        models: Models,
     ) -> ResultCache | None:
         """Return what looks results up for one run; None for a session without a cache."""
         store = self._store()
@@ -212,7 +220,7 @@ class RunOpener:
         return ResultCache(
             store=store,
             # One for each run: it takes code, libraries and files as it sees them first.
-            keyer=Keyer(self._catalog, file_digest=store.file_digest),
+            keyer=Keyer(self._catalog, file_digest=store.file_digest, models=models),
             policy=policy if policy is not None else CachePolicy(),
             warn=lambda node, reason: reporter.log(node, reason, "warning"),
             journal=journal,

@@ -32,6 +32,7 @@ from flowra.execute.session.reporting import EventReporter, Observer
 from flowra.execute.session.run import Run
 from flowra.execute.session.running import RunningRun
 from flowra.execute.session.settling import AfterRun
+from flowra.model.models import Models
 from flowra.plugin.manager import PluginManager, manager_in_context
 from flowra.storage.address import open_store
 from flowra.storage.store import Store
@@ -342,7 +343,10 @@ class Session:
     def physical_plan(self, plan: LogicalPlan, *, policy: CachePolicy | None = None) -> PhysicalPlan:
         """Ask the cache what of a plan has to run; nothing runs, and no value is read."""
         reporter = EventReporter("", [], RunControl())
-        return asked_of(plan, self._opener.result_cache(reporter, policy, None, None), outputs_of(plan).values())[0]
+        models = Models(load_settings(), self.catalog.manager)
+        return asked_of(
+            plan, self._opener.result_cache(reporter, policy, None, None, models), outputs_of(plan).values()
+        )[0]
 
     def close(self) -> None:
         """Close the warm node instances, whatever the executor holds, and a store that the session opened."""
