@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowra.testing.executor_suite import ExecutorSuite
+    from flowra.testing.hub import FakeHub
     from flowra.testing.media import assert_audio_close, assert_mesh_close
+    from flowra.testing.model_hub_suite import ModelHubSuite
     from flowra.testing.object_store_suite import ObjectStoreSuite
     from flowra.testing.pack_suite import PackSuite
     from flowra.testing.pictures import assert_images_close
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExecutorSuite",
+    "FakeHub",
+    "ModelHubSuite",
     "NodeOutputs",
     "ObjectStoreSuite",
     "PackSuite",
@@ -32,6 +36,8 @@ __all__ = [
 
 _HOMES = {
     "ExecutorSuite": "flowra.testing.executor_suite",
+    "FakeHub": "flowra.testing.hub",
+    "ModelHubSuite": "flowra.testing.model_hub_suite",
     "NodeOutputs": "flowra.testing.running",
     "ObjectStoreSuite": "flowra.testing.object_store_suite",
     "PackSuite": "flowra.testing.pack_suite",

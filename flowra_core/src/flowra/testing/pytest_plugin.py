@@ -15,12 +15,13 @@ import pytest
 if TYPE_CHECKING:
     from flowra.execute.session import Session
     from flowra.storage.store import Store
+    from flowra.testing.hub import FakeHub
     from flowra.testing.running import RunGraph, RunNode
 
-__all__ = ["flowra_folder", "flowra_session", "flowra_store", "run_graph", "run_node"]
+__all__ = ["fake_hub", "flowra_folder", "flowra_session", "flowra_store", "run_graph", "run_node"]
 
 # The suites and comparisons assert in modules of their own; pytest is to show what was compared there too.
-for _module in ("pack_suite", "pictures", "semantics", "store_suite", "value_type_suite"):
+for _module in ("model_hub_suite", "pack_suite", "pictures", "semantics", "store_suite", "value_type_suite"):
     pytest.register_assert_rewrite(f"flowra.testing.{_module}")
 
 
@@ -31,7 +32,23 @@ def flowra_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     monkeypatch.setenv("FLOWRA_CACHE_DIR", str(folder / "cache"))
     monkeypatch.setenv("FLOWRA_OUTPUT_DIR", str(folder / "output"))
     monkeypatch.setenv("FLOWRA_STORE", str(folder / "store"))
+    monkeypatch.setenv("FLOWRA_MODEL_DIR", str(folder / "models"))
     return folder
+
+
+@pytest.fixture
+def fake_hub(flowra_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:  # noqa: ARG001  for its effect
+    """A model hub on loopback: `fake_hub.add("acme/detector", "weights/", revision="v1.0")`.
+
+    ModelScope and Hugging Face are asked there, by their real clients, in this process and in those that it starts.
+    Nothing is fetched from anywhere else, and what is fetched lies in the test's own folder.
+    """
+    from flowra.testing.hub import FakeHub
+
+    with FakeHub() as hub:
+        for name, value in hub.environment().items():
+            monkeypatch.setenv(name, value)
+        yield hub
 
 
 @pytest.fixture
