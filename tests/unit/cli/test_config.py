@@ -14,6 +14,7 @@ def flowra(tmp_path):
     made = CommandLine(tmp_path)
     made.environment["XDG_CONFIG_HOME"] = str(tmp_path / "home")
     del made.environment["FLOWRA_DISABLE_PACKS"], made.environment["FLOWRA_STORE"]
+    made.environment["FLOWRA_OFFLINE"] = "1"  # so that no check asks a hub
     made.user = tmp_path / "home" / "flowra" / "config.toml"
     return made
 
@@ -146,7 +147,7 @@ def checks(flowra, **environment):
 def test_a_sound_machine_has_nothing_to_mend(flowra):
     code, found = checks(flowra, FLOWRA_DISABLE_PACKS="image")
     assert {name for name, each in found.items() if any(check["status"] == "problem" for check in each)} <= {"disk"}
-    assert set(found) == {"python", "uv", "settings", "packs", "store", "disk", "cluster", "gpu", "terminal"}
+    assert set(found) == {"python", "uv", "settings", "packs", "store", "disk", "models", "cluster", "gpu", "terminal"}
     assert "sound" in found["store"][0]["said"]
     assert "play" in found["packs"][0]["said"]
     said = flowra.run("doctor", FLOWRA_DISABLE_PACKS="image").stdout

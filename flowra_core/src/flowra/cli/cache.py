@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowra.cli.text import print_json
+from flowra.config.model_settings import bytes_in
 from flowra.exceptions import UsageError
 from flowra.storage.reports import size_in_words
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from flowra.storage.store import Store
 
 __all__ = ["command"]
-
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 _store_option = click.option("--store", metavar="URI", help="Another store than the one in the settings.")
 _remote_option = click.option(
@@ -111,10 +109,10 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: It is no size.
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?\s*", text, re.IGNORECASE)
-    if match is None or match[2].lower() not in _UNITS:
+    size = bytes_in(text)
+    if size is None:
         raise UsageError(f"{text!r} is no size", fix="write it as in 20GB or 512MiB")
-    return int(float(match[1]) * _UNITS[match[2].lower()])
+    return size
 
 
 @contextmanager

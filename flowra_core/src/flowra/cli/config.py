@@ -207,6 +207,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return ",".join(f"{name}={amount:g}" for name, amount in value.items())
+        amounts = (f"{each:g}" if isinstance(each, float) else str(each) for each in value.values())
+        return ",".join(f"{name}={amount}" for name, amount in zip(value, amounts, strict=True))
     text = os.fspath(value) if isinstance(value, Path) else str(value)
     return _PASSWORD.sub(lambda found: f"{found[1].partition(':')[0]}:…@" if ":" in found[1] else found[0], text)

@@ -12,7 +12,7 @@ _SIGNS = {"ok": ("✓", "green"), "note": ("·", "yellow"), "problem": ("✗", "
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def command(as_json: bool) -> int:
-    """Check Python, uv, settings, packs, the store, disks, clusters, GPUs and the terminal.
+    """Check Python, uv, settings, packs, the store, disks, model hubs, clusters, GPUs and the terminal.
 
     What is off is said with what mends it. Every pack is imported, in processes of their own, and a store of at most
     1 GiB is read through. Exits with 1 if something has to be mended.

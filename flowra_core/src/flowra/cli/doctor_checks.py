@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from flowra.exceptions import FlowraError
+from flowra.exceptions import FlowraError, ModelUnavailableError
 from flowra.storage.reports import size_in_words
 
 __all__ = ["CHECKS", "Check", "check_all", "to_json"]
@@ -180,6 +180,31 @@ def _cluster() -> Iterator[Check]:
         yield Check("cluster", "note", "distributed is not installed; graphs run in this process")
 
 
+def _models() -> Iterator[Check]:
+    from flowra.model.hubs import Hubs
+
+    hubs = Hubs()
+    names = hubs.names()
+    if hubs.settings.offline:
+        yield Check("models", "note", "offline: no hub is asked, and what is not here is refused")
+        return
+    mirror = hubs.mirror()
+    if mirror is not None:
+        mirror.hub.check()
+        yield Check("models", "ok", f"mirror: {mirror.hub.endpoint}")
+    if not names:
+        yield Check("models", "note", "no pack for a model hub is installed", "pip install flowra-modelscope")
+    for name in names:
+        try:
+            hub = hubs.of(name)
+            hub.hub.check()
+        except ModelUnavailableError as error:
+            said = f"{name} does not answer ({error.where}): {error.why}"
+            yield Check("models", "note", said, "see to the network, or work offline: FLOWRA_OFFLINE=1")
+        else:
+            yield Check("models", "ok", f"{name} answers; models lie in {hub.cache.root}")
+
+
 def _gpu() -> Iterator[Check]:
     from flowra.execute.resources.gpus import usable_gpus
 
@@ -227,6 +252,7 @@ CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
     "packs": _packs,
     "store": _store,
     "disk": _disk,
+    "models": _models,
     "cluster": _cluster,
     "gpu": _gpu,
     "terminal": _terminal,

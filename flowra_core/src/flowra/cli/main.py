@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("flowra.cli.doctor", "Check that this machine is ready, and say how to mend what is not."),
     "explain": ("flowra.cli.explain", "Say why a node ran, or did not."),
     "graph": ("flowra.cli.graph", "Check, draw and describe graph files."),
+    "model": ("flowra.cli.model", "List, fetch, check, keep and remove models."),
     "node": ("flowra.cli.node", "List and describe node types."),
     "pack": ("flowra.cli.pack", "Install, describe, examine and remove packs."),
     "plan": ("flowra.cli.plan", "Show what a run would do."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Collection, Iterator
@@ -82,6 +83,7 @@ class _RunCommand(click.Command):
 @click.option("--contact-sheet", metavar="FILE", callback=_file, help="Show a batch as one HTML page.")
 @click.option("--stop-after", metavar="N", type=click.IntRange(min=1), help="Begin no more items after N failures.")
 @click.option("--require-remote", is_flag=True, help="Fail unless every result is in the remote store in the end.")
+@click.option("--offline", is_flag=True, help="Fetch no model: what is not here is refused.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON on stdout.")
 @click.option("-v", "--verbose", is_flag=True, help="Show whole tracebacks, and what nodes log for debugging.")
@@ -107,6 +109,7 @@ def command(
     contact_sheet: Path | None,
     stop_after: int | None,
     require_remote: bool,
+    offline: bool,
     dry_run: bool,
     as_json: bool,
     verbose: bool,
@@ -128,6 +131,8 @@ def command(
     from flowra.execute.executors import executor_for
     from flowra.execute.session import Session
 
+    if offline:
+        os.environ["FLOWRA_OFFLINE"] = "1"  # so that it holds for the processes that the run starts
     with Session(executor=executor_for(executor, _delivery(sync_packs)), store=store) as session:
         spec = earlier_spec(session, BatchSpec(batch, batch_input, batch_file, matrix, zipped, best), resume)
         if not spec:
