@@ -155,6 +155,53 @@ def test_an_example_that_fails_is_named(place):
     refused(place, tree, "an example of the pack does not run", "examples/broken.json", "nodes.double.inputs.number")
 
 
+WEIGHED = """
+    from flowra.dag.node import BaseArgs, Node
+    from flowra.type.component_type import ModelFile
+
+
+    class Double(Node):
+        \"\"\"Multiply by what a model says.\"\"\"
+
+        class InitArgs(BaseArgs):
+            weights: ModelFile("acme/scale", revision="v1", file="scale.onnx", description="What to multiply by")
+
+        class InputArgs(BaseArgs):
+            number: float
+
+        class OutputArgs(BaseArgs):
+            number: float
+
+        def init(self, context, args):
+            self.factor = float(args.weights.read_text())
+
+        def run(self, context, args):
+            return self.OutputArgs(number=args.number * self.factor)
+"""
+
+
+def test_examples_take_models_from_the_tree_and_one_that_cannot_be_proved_is_named_with_its_reason(place):
+    other = {"format": "flowra/1", "nodes": {"it": {"type": "tiny/Double", "inputs": {"number": 1}}}}
+    other["nodes"]["it"]["init"] = {"weights": "modelscope://acme/large@v1#scale.onnx"}
+    tree = make_tree(
+        place.folder / "tiny",
+        files={
+            "src/flowra_tiny/nodes.py": WEIGHED,
+            "examples/models/acme/scale@v1/scale.onnx": "2",
+            "examples/large.json": json.dumps(other),
+        },
+    )
+    pyproject = tree / "pyproject.toml"
+    told = '[tool.flowra-pack.unproved]\n"examples/large.json" = "needs 4 GB"\n'
+    pyproject.write_text(f"{pyproject.read_text()}\n{told}")
+    done = place.flowra("build", tree, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["examples"] == ["examples/double.json"]
+    assert "1 ran; not proved: examples/large.json (needs 4 GB)" in done.stderr
+    pyproject.write_text(pyproject.read_text().replace("examples/large.json", "examples/lrage.json"))
+    refused(place, tree, "there is no example examples/lrage.json", "examples/large.json")
+
+
 def test_dependencies_that_cannot_be_resolved_are_refused_in_the_resolvers_words(place):
     tree = make_tree(place.folder / "tiny", dependencies=["flowra>=0.1,<0.2", "no-such-thing>=3"])
     refused(place, tree, "dependencies can't be resolved", "no-such-thing")

@@ -8,7 +8,7 @@ from flowra.plugin import TemplateEntry, hookimpl
 
 _TEMPLATES = {
     "node-pack": "Nodes in groups, with tests, an example graph each and CI",
-    "model-pack": "A node that keeps a model loaded, with weights from a file",
+    "model-pack": "A node that keeps a model loaded, with weights from a hub",
     "storage-backend": "A place for results: a store behind a scheme of addresses",
     "value-type": "A value type of your own, and nodes that make and take it",
 }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from flowra.exceptions import PluginError, UsageError
 from flowra.pack.building.bundle import fetch_wheels
 from flowra.pack.building.lock import LockedFile, LockedPackage, lock_text, with_bundled
 from flowra.pack.building.platforms import PLATFORMS, chosen_platforms, this_platform
-from flowra.pack.building.tree import forbidden, tree_files
+from flowra.pack.building.tree import forbidden, refuse_forbidden, tree_files
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -113,6 +114,17 @@ def test_secrets_are_known_by_name(name):
 @pytest.mark.parametrize("name", ["net.pt", "net.ONNX", "w.safetensors", "m.gguf", "old.pkl", "x.ckpt"])
 def test_weights_are_known_by_name(name):
     assert forbidden(name) == "weights of a model"
+
+
+def test_small_weights_may_lie_where_examples_look_for_models(tmp_path):
+    small, large = Path("examples/models/a/b@v1/net.onnx"), Path("examples/models/a/b@v1/big.onnx")
+    (tmp_path / small).parent.mkdir(parents=True)
+    (tmp_path / small).write_bytes(b"weights")
+    with (tmp_path / large).open("wb") as file:
+        file.truncate(21 * 1024**2)
+    refuse_forbidden(tmp_path, [small])
+    with pytest.raises(PluginError, match=r"big\.onnx: weights of a model"):
+        refuse_forbidden(tmp_path, [small, large])
 
 
 @pytest.mark.parametrize("name", [".env.example", "keyboard.py", "environment.yml", "point.py", "id_rsa.md", "LICENSE"])

@@ -31,6 +31,7 @@ from flowra.dag.port import Port, jsonable
 from flowra.exceptions import UsageError
 from flowra.execute.encoding import NotStorableError, decode, encode
 from flowra.execute.session import Session
+from flowra.pack.building.description import read_pack_table
 from flowra.pack.manifest_sync import manifest_changes, manifest_of
 from flowra.pack.project import PackProject
 from flowra.plugin.manager import default_manager
@@ -134,8 +135,18 @@ class PackSuite:
             pytest.skip("the pack has no nodes")
         assert self.example_graphs(), f"there is no graph in {self._root() / self.examples}"
 
-    def test_an_example_runs_and_what_it_gives_can_be_kept(self, example: Path, flowra_session: Session) -> None:
-        """An example runs with its defaults, and each output is the same after it was stored and read."""
+    def test_an_example_runs_and_what_it_gives_can_be_kept(
+        self, example: Path, flowra_session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An example runs with its defaults, and each output is the same after it was stored and read.
+
+        Models come from `examples/models` where it has them. An example that `[tool.flowra-pack.unproved]` names is
+        left out.
+        """
+        if (reason := self._unproved().get(f"{self.examples}/{example.name}")) is not None:
+            pytest.skip(reason)
+        if (models := self._root() / self.examples / "models").is_dir():
+            monkeypatch.setenv("FLOWRA_MODEL_MIRROR", str(models))
         run = flowra_session.run(read_graph_file(example).graph_or_raise()).raise_for_status()
         assert set(run.outputs) == set(run.plan.outputs), run.not_run
         for name, value in run.outputs.items():
@@ -147,6 +158,11 @@ class PackSuite:
                 data = stored.to_bytes()
                 back = decode(stored.codec, memoryview(data), value_type)
                 assert encode(back, value_type).to_bytes() == data, f"output {name} comes back as another value"
+
+    def _unproved(self) -> dict[str, str]:
+        if not self._root().joinpath("pyproject.toml").is_file():
+            return {}
+        return read_pack_table(self._root()).unproved
 
     def _root(self) -> Path:
         try:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,7 @@ def build_pack(
         refuse_forbidden(project.root, files)
         nodes = _nodes(project)
         table = read_pack_table(project.root)
+        _check_unproved(table, files)
         report("validate", f"{len(files)} files, {len(nodes)} nodes")
 
         report("wheel", "")
@@ -137,7 +138,7 @@ def build_pack(
         archive = read_nodebin(packed)
         report("unpack", f"{len(archive.entries)} files as recorded" + (", signed" if archive.signatures else ""))
 
-        examples = _prove(archive, CleanRoom(scratch / "room"), own_wheel, report)
+        examples = _prove(archive, CleanRoom(scratch / "room"), own_wheel, table.unproved, report)
 
         report("publish", "")
         _publish([wheel, packed], out)
@@ -145,7 +146,21 @@ def build_pack(
         return Built(out / packed.name, out / wheel.name, archive, examples)
 
 
-def _prove(archive: Nodebin, room: CleanRoom, own_wheel: Path, report: Report) -> tuple[str, ...]:
+def _check_unproved(table: PackTable, files: list[Path]) -> None:
+    examples = [file.as_posix() for file in files if file.parts[0] == "examples" and file.suffix == ".json"]
+    for name in table.unproved:
+        if name not in examples:
+            raise PluginError(
+                f"there is no example {name}",
+                where="[tool.flowra-pack.unproved]",
+                why=f"the examples are {', '.join(examples)}" if examples else "there are no examples",
+                fix="name one of those, or leave the line out",
+            )
+
+
+def _prove(
+    archive: Nodebin, room: CleanRoom, own_wheel: Path, unproved: Mapping[str, str], report: Report
+) -> tuple[str, ...]:
     report("install", "")
     room.install(archive, own_wheel)
     report("install", f"{archive.manifest.name} {archive.manifest.version}")
@@ -154,10 +169,11 @@ def _prove(archive: Nodebin, room: CleanRoom, own_wheel: Path, report: Report) -
     report("import", f"{len(archive.nodes)} nodes")
     report("examples", "")
     ran = []
-    for name in room.run_examples(archive):
+    for name in room.run_examples(archive, unproved):
         ran.append(name)
         report("examples", f"\r{name}")
-    report("examples", f"{len(ran)} ran" if ran else "there are none")
+    left_out = "".join(f"; not proved: {name} ({reason})" for name, reason in unproved.items())
+    report("examples", (f"{len(ran)} ran" if ran else "none ran" if unproved else "there are none") + left_out)
     return tuple(ran)
 
 

@@ -40,6 +40,7 @@ class PackTable(BaseModel):
     permissions: dict[str, str] = {}
     models: list[Model] = []
     settings: list[PackSetting] = []
+    unproved: dict[str, str] = {}
 
 
 def read_pack_table(root: Path) -> PackTable:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flowra.exceptions import PluginError
 
-__all__ = ["copy_tree", "forbidden", "refuse_forbidden", "tree_files"]
+__all__ = ["EXAMPLE_MODELS", "copy_tree", "forbidden", "refuse_forbidden", "tree_files"]
 
 #: Folders that tools leave in a tree; nothing in them is the pack.
 _LEFT_BY_TOOLS = re.compile(
@@ -29,8 +29,12 @@ _WEIGHTS = re.compile(
     r".*\.(pt|pth|ckpt|safetensors|onnx|gguf|ggml|h5|hdf5|keras|tflite|pb|caffemodel|mlmodel|pkl|pickle|joblib)",
     re.IGNORECASE,
 )
+#: Where the small models lie that examples work with, as a mirror of hubs has them, and the most bytes of one file.
+EXAMPLE_MODELS = ("examples", "models")
+_SMALL_WEIGHTS = 20 * 1024**2
 _KEY_BLOCK = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _HEAD = 256
+_OF_WEIGHTS = "weights of a model"
 
 
 def tree_files(root: Path) -> list[Path]:
@@ -56,7 +60,7 @@ def forbidden(name: str, head: bytes = b"") -> str | None:
     if _KEY_BLOCK.search(head):
         return "a private key"
     if _WEIGHTS.fullmatch(name):
-        return "weights of a model"
+        return _OF_WEIGHTS
     return None
 
 
@@ -74,14 +78,16 @@ def refuse_forbidden(root: Path, files: Iterable[Path]) -> None:
             continue
         with path.open("rb") as stream:
             reason = forbidden(file.name, stream.read(_HEAD))
-        if reason is not None:
+        small = file.parts[:2] == EXAMPLE_MODELS and path.stat().st_size <= _SMALL_WEIGHTS
+        if reason is not None and not (reason == _OF_WEIGHTS and small):
             found.append(f"{file}: {reason}")
     if found:
         raise PluginError(
             "the tree holds what must not be packed",
             where=str(root),
             why="\n".join(found),
-            fix="move secrets out of the tree; name models in [[tool.flowra-pack.models]], whose weights a hub serves",
+            fix="move secrets out of the tree; weights come from a hub (ModelFile), small ones of examples from "
+            "examples/models",
         )
 
 

@@ -12,13 +12,18 @@ from flowra.testing.running import RunGraph, RunNode
 from {{ cookiecutter.package }}.nodes.classification import Classify
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-WEIGHTS = EXAMPLES / "weights" / "linear.json"
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take models from `examples/models`, and ask no hub."""
+    monkeypatch.setenv("FLOWRA_MODEL_MIRROR", str(EXAMPLES / "models"))
 
 
 @pytest.mark.parametrize(("brightness", "label"), [(10, "dark"), (240, "bright")])
 def test_dark_and_bright_are_told_apart(run_node: RunNode, brightness: int, label: str) -> None:
     picture = np.full((4, 5, 3), brightness, dtype=np.uint8)
-    found = run_node(Classify, {"weights": str(WEIGHTS)}, image=picture)
+    found = run_node(Classify, image=picture)
     assert found.label == label
     assert found.score > 0.9
 

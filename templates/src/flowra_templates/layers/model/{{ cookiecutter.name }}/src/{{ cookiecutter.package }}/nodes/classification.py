@@ -7,7 +7,7 @@ from typing import Annotated
 
 from flowra.dag.context import RunContext
 from flowra.dag.node import BaseArgs, Node
-from flowra.type.component_type import FilePicker, Number, Placeholder, Text
+from flowra.type.component_type import ModelFile, Number, Placeholder, Text
 from flowra.type.value_type import AnyImage, Image
 
 from {{ cookiecutter.package }}.model import Model
@@ -24,7 +24,16 @@ class Classify(Node):
     class InitArgs(BaseArgs):
         """What the model is made of."""
 
-        weights: Annotated[Path, FilePicker(description="The file with the weights; it counts by its contents")]
+        weights: Annotated[
+            Path,
+            ModelFile(
+                "example/linear",  # put the name of your own model here, and the hub that it is at
+                revision="v1.0",
+                file="linear.json",
+                hub="modelscope",
+                description="The weights: a model at a hub, or the path of a file",
+            ),
+        ]
 
     class InputArgs(BaseArgs):
         """The picture."""
