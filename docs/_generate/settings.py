@@ -19,8 +19,12 @@ _DEFAULTS = {
     "sync_packs": "false",
     "result_key": "none",
     "result_signers": "[]",
+    "model_hub": '"modelscope"',
+    "model_limit": "0",
+    "hub_endpoints": "{}",
+    "offline": "false",
 }
-_FOLDERS = {"data_dir": "the user's data folder"}
+_FOLDERS = {"data_dir": "the user's data folder", "model_dir": "none", "model_mirror": "none"}
 
 
 def settings() -> str:

@@ -32,6 +32,7 @@ from flowra.type.value_type import (
     ListOf,
     Mask,
     Mesh,
+    Model,
     OptionalOf,
     PointCloud,
     PythonObject,
@@ -56,6 +57,7 @@ _WRITTEN: dict[str, str] = {
     "Bytes": "Bytes",
     "File": 'File(extensions=(".png", ".jpg"))',
     "Folder": "Folder(exists=False)",
+    "Model": "Model",
     "List": "ListOf(Float)",
     "Optional": "OptionalOf(Integer)",
     "Union": "UnionOf((Integer, String))",
@@ -74,8 +76,8 @@ _WRITTEN: dict[str, str] = {
 _NAMES = {
     cls.__name__: cls
     for cls in (
-        Anything, Boolean, Integer, Float, String, Choice, JSON, Bytes, File, Folder, ListOf, OptionalOf, UnionOf,
-        Image, Tensor, Embedding, Audio, Video, Mesh, PointCloud, PythonObject,
+        Anything, Boolean, Integer, Float, String, Choice, JSON, Bytes, File, Folder, Model, ListOf, OptionalOf,
+        UnionOf, Image, Tensor, Embedding, Audio, Video, Mesh, PointCloud, PythonObject,
     )
 } | {"AnyImage": AnyImage, "Mask": Mask, "Detections": Detections}  # fmt: skip
 
