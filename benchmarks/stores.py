@@ -99,11 +99,11 @@ BACKENDS: tuple[Callable[[], Any], ...] = (s3,)
 class Block(Node):
     """Give many bytes."""
 
-    class InputArgs(BaseArgs):
+    class InputArgs(BaseArgs):  # noqa: D106
         number: int
         size: int
 
-    class OutputArgs(BaseArgs):
+    class OutputArgs(BaseArgs):  # noqa: D106
         data: bytes
 
     def run(self, context: object, args: InputArgs) -> OutputArgs:
@@ -116,46 +116,41 @@ def content(number: int, size: int) -> bytes:
     return number.to_bytes(8, "big") + bytes(size - 8)
 
 
-def objects(backend: Backend, pool: ThreadPoolExecutor, rounds: int) -> Iterator[tuple[str, dict[str, Taken]]]:
-    """Yield what writing and reading took, for each size."""
+def objects(backend: Backend, pool: ThreadPoolExecutor, number: int, size: int, rounds: int) -> dict[str, Taken]:
+    """Return what writing and reading so many objects of a size takes, by way and by case."""
+    contents: list[bytes] = []
+    refs: list[Any] = [None] * number
+
+    def all_of_them(work: Callable[[int], object]) -> Taken:
+        return timed(lambda: list(pool.map(work, range(number))))
+
+    def fresh() -> Taken:
+        # What is written is new in each round: a store writes no value twice.
+        contents[:] = [content(next(_numbers), size) for _ in range(number)]
+        return Taken(0.0, 0.0)
+
     with ExitStack() as opened:
-        service = open_objects(backend.at("objects"))
-        over = open_objects(backend.at("values"))
+        service, over = open_objects(backend.at("objects")), open_objects(backend.at("values"))
         assert service
         assert over
         opened.enter_context(service)
         store = opened.enter_context(open_remote(over))
-        for label, (number, size) in SIZES.items():
-            contents: list[bytes] = []
-            refs: list[Any] = []
 
-            def write(put: Callable[[int], object], number: int = number) -> Taken:
-                return timed(lambda: list(pool.map(put, range(number))))
+        def keep(index: int) -> None:
+            refs[index] = store.put(Encoded("bytes", (contents[index],)))
 
-            def fresh(
-                number: int = number, size: int = size, contents: list[bytes] = contents, refs: list[Any] = refs
-            ) -> Taken:
-                # What is written is new in each round: a store writes no value twice.
-                contents[:] = [content(next(_numbers), size) for _ in range(number)]
-                refs.clear()
-                return Taken(0.0, 0.0)
-
-            def keep(index: int, contents: list[bytes] = contents, refs: list[Any] = refs) -> None:
-                refs.append(store.put(Encoded("bytes", (contents[index],))))
-
-            taken = interleaved(
-                {
-                    "": fresh,
-                    "put bare": lambda: write(lambda index: backend.put(f"bare/{index}", contents[index])),
-                    "put objects": lambda: write(lambda index: service.put(f"o/{index}", [contents[index]])),
-                    "put store": lambda: write(keep),
-                    "get bare": lambda: write(lambda index: backend.get(f"bare/{index}")),
-                    "get objects": lambda: write(lambda index: service.get(f"o/{index}")),
-                    "get store": lambda: write(lambda index: store.get(refs[index])),
-                },
-                rounds,
-            )
-            yield label, taken
+        return interleaved(
+            {
+                "": fresh,
+                "put bare": lambda: all_of_them(lambda index: backend.put(f"bare/{index}", contents[index])),
+                "put objects": lambda: all_of_them(lambda index: service.put(f"o/{index}", [contents[index]])),
+                "put store": lambda: all_of_them(keep),
+                "get bare": lambda: all_of_them(lambda index: backend.get(f"bare/{index}")),
+                "get objects": lambda: all_of_them(lambda index: service.get(f"o/{index}")),
+                "get store": lambda: all_of_them(lambda index: store.get(refs[index])),
+            },
+            rounds,
+        )
 
 
 def rerun(backend: Backend, pool: ThreadPoolExecutor, nodes: int, rounds: int) -> dict[str, Taken]:
@@ -182,8 +177,7 @@ def rerun(backend: Backend, pool: ThreadPoolExecutor, nodes: int, rounds: int) -
         backend.put(f"bare/{number}", content(number, 10 << 10))
 
     def bare(*kinds: str) -> None:
-        for kind in kinds:
-            list(pool.map(lambda number: backend.get(f"{kind}/{number}"), range(nodes)))
+        list(pool.map(backend.get, (f"{kind}/{number}" for kind in kinds for number in range(nodes))))
 
     return interleaved(
         {
@@ -203,7 +197,8 @@ def main() -> None:
     for opened in BACKENDS:
         with scratch(), opened() as backend, ThreadPoolExecutor(THREADS) as pool:
             rows: list[Sequence[str]] = []
-            for label, taken in objects(backend, pool, given.rounds):
+            for label, (number, size) in SIZES.items():
+                taken = objects(backend, pool, number, size, given.rounds)
                 whole.setdefault(backend.name, {})[label] = {name: each._asdict() for name, each in taken.items()}
                 rows += [_row(f"{label} {way}", taken, way) for way in ("put", "get")]
             headings = (backend.name, backend.client, "object store", "store", "ratio", "ratio", "CPU", "CPU", "CPU")
