@@ -200,3 +200,32 @@ def test_which_results_are_uploaded_is_one_of_three(project):
     (project / "flowra.toml").write_text('uploads = "some"\n')
     with pytest.raises(ConfigError, match="uploads has a value it can't have"):
         load(project)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("0", 0), ("500", 500), ("20 GB", 20 * 10**9), ("1.5GiB", 3 * 2**29), ("3M", 3 * 10**6)]
+)
+def test_a_limit_of_models_is_a_size(project, text, size):
+    assert load(project, FLOWRA_MODEL_LIMIT=text).model_limit == size
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("FLOWRA_MODEL_LIMIT", "much"),
+        ("FLOWRA_OFFLINE", "perhaps"),
+        ("FLOWRA_HUB_ENDPOINTS", "modelscope"),
+        ("FLOWRA_HUB_ENDPOINTS", "modelscope=ftp://host"),
+        ("FLOWRA_MODEL_HUB", "Model Scope"),
+    ],
+)
+def test_a_setting_of_models_that_it_can_t_have_is_named_with_its_variable(project, variable, text):
+    with pytest.raises(ConfigError) as refused:
+        load(project, **{variable: text})
+    assert refused.value.where == variable
+
+
+def test_a_project_cannot_say_where_tokens_are_sent(project):
+    (project / "flowra.toml").write_text('hub_endpoints = { modelscope = "https://elsewhere.example" }\n')
+    with pytest.raises(ConfigError, match="where models come from"):
+        load(project)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from fixtures import model_nodes as nodes
 
+from flowra.dag.graph import Graph
 from flowra.dag.node import BaseArgs, Node
 from flowra.exceptions import GraphInvalidError, NodeDefinitionError
 from flowra.execute.session import Session
@@ -93,6 +94,37 @@ def test_an_instance_that_holds_a_model_is_made_anew_when_that_changes(node, mir
         write(mirror, "20")
         assert session.run(nodes.graph_of(node)).outputs["it.number"] == 60.0
         assert session.run(nodes.graph_of(node, number=4.0)).outputs["it.number"] == 80.0
+
+
+def test_calls_that_are_made_together_depend_on_the_model_too(mirror, tmp_path):
+    ledger = tmp_path / "ledger"
+
+    def run():
+        graph = Graph("together")
+        graph.add(nodes.AskedForMany, id="it", number=[1.0, 2.0, 3.0], ledger=str(ledger))
+        with Session() as session:
+            done = session.run(graph)
+        return done.outputs["it.number"], len(ledger.read_text().splitlines())
+
+    first = run()
+    assert first[0] == [10.0, 20.0, 30.0]
+    assert run() == first
+    write(mirror, "20")
+    again = run()
+    assert again[0] == [20.0, 40.0, 60.0]
+    assert again[1] > first[1]
+    assert run() == again
+
+
+def test_a_resumed_run_takes_over_what_used_the_same_model_and_no_more(mirror, tmp_path):
+    ledger = tmp_path / "ledger"
+    graph = nodes.graph_of(nodes.NeverKept, ledger=ledger)
+    with Session() as session:
+        first = session.run(graph)
+        assert session.run(graph, resume=first.id).outputs == first.outputs
+        assert len(ledger.read_text().splitlines()) == 1
+        write(mirror, "20")
+        assert session.run(graph, resume=first.id).outputs["it.number"] == 60.0
 
 
 def test_a_graph_may_give_another_model_or_a_file(mirror, ran, tmp_path):

@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from flowra.config.settings import Settings
-from flowra.exceptions import ModelError, ModelNotFoundError, PluginError
+from flowra.exceptions import ModelError, ModelNotFoundError, ModelUnavailableError, PluginError
 from flowra.model import ModelReference, Models
+from flowra.model.causes import first_cause, shown_address
 from flowra.model.hubs import Hubs
+from flowra.model.mirror import MirrorHub
 from flowra.model.room import make_room, remove
 from flowra.plugin import ModelHubEntry, PluginManager, hookimpl
 
@@ -134,9 +136,43 @@ def test_a_pack_whose_hub_is_none_is_named(settings, target, error, said):
         Models(settings, manager).get(ModelReference.parse("acmehub://a/b"))
 
 
+def test_a_hub_that_is_away_is_asked_once_by_all_nodes_of_a_run(settings):
+    asked = []
+
+    class Away(MirrorHub):
+        @classmethod
+        def own_cache(cls):
+            return settings.model_dir
+
+        def snapshot(self, model, revision):
+            asked.append(model)
+            raise ModelUnavailableError("away")
+
+    class Plugin:
+        @hookimpl
+        def flowra_model_hubs(self):
+            return [ModelHubEntry(name="away", target="away:Hub")]
+
+    manager = PluginManager()
+    manager.register(Plugin(), "acme")
+    manager.load = lambda *_: Away
+    models = Models(settings, manager)
+    for _ in range(3):
+        with pytest.raises(ModelUnavailableError):
+            models.identity(ModelReference.parse("away://a/b"))
+    assert asked == ["a/b"]
+
+
 def test_a_manifest_that_was_cut_off_is_made_anew(settings, models):
     shelve(settings, "a/b")
     path = models.get(ModelReference.parse("model://a/b")).path
     manifest = next(settings.model_dir.rglob(".flowra/a--b/*+*.json"))
     manifest.write_text(manifest.read_text()[:50])
     assert Models(settings, PluginManager()).get(ModelReference.parse("model://a/b")).path == path
+
+
+def test_errors_show_no_password_of_an_address_and_the_first_cause_of_a_failure():
+    assert shown_address("https://me:secret@hub.example/x") == "https://…@hub.example/x"
+    failure = RuntimeError("Authorization: Bearer secret")
+    failure.__cause__ = ConnectionRefusedError(111, "Connection refused")
+    assert first_cause(failure) == "ConnectionRefusedError: Connection refused"

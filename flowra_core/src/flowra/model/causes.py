@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["first_cause"]
+import re
+
+__all__ = ["first_cause", "shown_address"]
+
+_CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 def first_cause(error: BaseException) -> str:
@@ -13,3 +17,8 @@ def first_cause(error: BaseException) -> str:
         error = error.__cause__ or error.__context__ or error
     said = error.strerror if isinstance(error, OSError) and error.strerror else ""
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def shown_address(endpoint: str) -> str:
+    """Return a hub's address as errors show it: without the name and password that may stand in it."""
+    return _CREDENTIALS.sub("//…@", endpoint)

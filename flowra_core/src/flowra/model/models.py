@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,9 @@ from flowra.plugin.manager import PluginManager
 from flowra.type.model_reference import ModelReference
 
 __all__ = ["ModelIdentity", "Models", "UsedModel"]
+
+#: Seconds before a hub that could not tell what a revision means is asked again.
+_ASKED_AGAIN = 5.0
 
 
 class ModelIdentity(NamedTuple):
@@ -67,6 +71,9 @@ class Models:
     def __init__(self, settings: Settings | None = None, manager: PluginManager | None = None) -> None:
         self.hubs = Hubs(settings, manager)
         self._snapshots: dict[tuple[str, str, str], Snapshot] = {}
+        self._identities: dict[ModelReference, ModelIdentity] = {}
+        # What could not be told, and when: thousands of nodes may ask for the same while a hub is away.
+        self._untold: dict[tuple[str, str, str], tuple[float, ModelError]] = {}
         self._lock = threading.Lock()
 
     def identity(self, reference: ModelReference, listener: Listener | None = None) -> ModelIdentity:
@@ -75,9 +82,12 @@ class Models:
         Raises:
             ModelError: It can't be told; see the subclasses.
         """
-        hub = self.hubs.of(reference.hub, reference.model)
-        snapshot = self._snapshot(hub, reference, listener or Silent())
-        return _identity(hub, reference, snapshot, selected(reference, snapshot))
+        found = self._identities.get(reference)
+        if found is None:
+            hub = self.hubs.of(reference.hub, reference.model)
+            snapshot = self._snapshot(hub, reference, listener or Silent())
+            found = self._identities[reference] = _identity(hub, reference, snapshot, selected(reference, snapshot))
+        return found
 
     def get(self, reference: ModelReference, listener: Listener | None = None) -> UsedModel:
         """Return a model's path, downloading what is not here yet.
@@ -117,7 +127,14 @@ class Models:
         with self._lock:
             found = self._snapshots.get(key)
             if found is None:
-                found = self._snapshots[key] = self._resolved(hub, reference, revision, listener)
+                failed_at, error = self._untold.get(key, (0.0, None))
+                if error is not None and time.monotonic() < failed_at + _ASKED_AGAIN:
+                    raise error.with_traceback(None)
+                try:
+                    found = self._snapshots[key] = self._resolved(hub, reference, revision, listener)
+                except ModelError as failure:
+                    self._untold[key] = (time.monotonic(), failure)
+                    raise
             return found
 
     def _resolved(self, hub: OpenHub, reference: ModelReference, revision: str, listener: Listener) -> Snapshot:

@@ -12,7 +12,7 @@ from flowra.exceptions import (
     ModelNotFoundError,
     ModelUnavailableError,
 )
-from flowra.model.causes import first_cause
+from flowra.model.causes import first_cause, shown_address
 
 __all__ = ["translated"]
 
@@ -24,7 +24,7 @@ def translated(model: str, endpoint: str) -> Iterator[None]:
     """Raise what the client raises in the block as an error of Flowra, without what it says of requests and tokens."""
     from huggingface_hub import errors
 
-    where = endpoint or "Hugging Face"
+    where = shown_address(endpoint) or "Hugging Face"
     try:
         yield
     except FlowraError:

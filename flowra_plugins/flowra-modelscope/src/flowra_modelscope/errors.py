@@ -13,7 +13,7 @@ from flowra.exceptions import (
     ModelNotFoundError,
     ModelUnavailableError,
 )
-from flowra.model.causes import first_cause
+from flowra.model.causes import first_cause, shown_address
 
 __all__ = ["translated"]
 
@@ -26,7 +26,7 @@ def translated(model: str, endpoint: str) -> Iterator[None]:
     import requests
     from modelscope_hub import errors
 
-    where = endpoint or "ModelScope"
+    where = shown_address(endpoint) or "ModelScope"
     try:
         yield
     except (FlowraError, OSError) as error:

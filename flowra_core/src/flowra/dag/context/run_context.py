@@ -126,7 +126,8 @@ class RunContext:
         """Return the path of a model, fetching what is not here yet; the run shows how far that is.
 
         What the node used is noted: where the model's files change, the node's result is computed anew. A model that
-        is always the same one is better declared, as `ModelFile` in `InitArgs`.
+        is always the same one is better declared, as `ModelFile` in `InitArgs`. It blocks: an `async` node awaits
+        `asyncio.to_thread(context.model, …)`.
 
         Args:
             model: The model's name at the hub, `org/name`, or a whole reference.
