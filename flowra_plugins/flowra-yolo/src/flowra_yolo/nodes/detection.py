@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from flowra.dag.node import BaseArgs, Node
-from flowra.type.component_type import FilePicker, Number, Placeholder, Select, Slider, Switch
-from flowra.type.value_type import AnyImage, Detections, File, Image
+from flowra.type.component_type import ModelFile, Number, Placeholder, Select, Slider, Switch
+from flowra.type.value_type import AnyImage, Detections, Image
 
 if TYPE_CHECKING:
     from flowra.dag.context import RunContext
@@ -33,7 +33,7 @@ class Detect(Node):
 
         model: Annotated[
             Path,
-            FilePicker(value_type=File(extensions=(".onnx",)), description="YOLOv5, v8 or later, exported to ONNX"),
+            ModelFile(description="YOLOv5, v8 or later in ONNX: a file, or HUB://ORG/NAME@REVISION#FILE"),
         ]
         device: Annotated[
             Literal["auto", "cpu", "cuda", "rocm"],
