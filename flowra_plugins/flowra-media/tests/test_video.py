@@ -51,6 +51,43 @@ def test_a_varying_rate_is_kept_and_said(marked_frames):
     assert timing(steady).rate == 25
 
 
+def test_a_varying_rate_survives_mp4(tmp_path, marked_frames, numbers_of):
+    times = [Fraction(place, 600) for place in (0, 20, 60, 61, 300, 330)]
+    frames = (Frame(time, Fraction(1, 20), picture) for time, picture in zip(times, marked_frames(6), strict=True))
+    clip = clip_of_file(save(written(frames, (64, 48), Fraction(1, 600), None, None), tmp_path / "a.mp4"))
+    found = list(pictures(clip))
+    assert [frame.time for frame in found] == times
+    assert numbers_of(found) == list(range(6))
+
+
+@pytest.mark.parametrize("late", [Fraction(1, 2), Fraction(-1, 4)])
+def test_sound_stays_in_step_with_pictures_that_begin_at_another_time(late, marked_frames, tone):
+    av = pytest.importorskip("av")
+    import io
+
+    from flowra_media.video.sound import sound_frames
+
+    stream = io.BytesIO()
+    exact = tone(1000, rate=8000, seconds=1).samples
+    with av.open(stream, "w", format="nut") as container:
+        video = container.add_stream("ffv1", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "bgr0"
+        sound = container.add_stream("pcm_f32le", rate=8000)
+        sound.layout = "mono"
+        for number, picture in enumerate(marked_frames(10)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="bgr0")
+            frame.pts, frame.time_base = number + 10, Fraction(1, 10)
+            container.mux(video.encode(frame))
+        for frame in sound_frames(exact, 8000, start=round((1 + late) * 8000)):
+            container.mux(sound.encode(frame))
+    found = sound_of(clip_of_bytes(stream.getvalue()), 0, None, 10).samples
+    if late > 0:
+        assert not found[:, :4000].any()
+        assert np.array_equal(found[:, 4000:], exact)
+    else:
+        assert np.array_equal(found, exact[:, 2000:])
+
+
 def test_sound_comes_back_to_the_bit(marked_video, tone):
     clip = marked_video(count=30)
     exact = tone(1000, seconds=30 / 25, rate=48000, channels=2)
@@ -290,4 +327,16 @@ def test_a_video_leaves_no_temporary_file(tmp_path, marked_video, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     clip = marked_video(5)
     assert len(list(pictures(clip))) == 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_work_that_is_ended_leaves_no_temporary_file(tmp_path, marked_frames, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def frames():
+        yield Frame(Fraction(0), Fraction(1, 25), marked_frames(1)[0])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        written(frames(), (64, 48), Fraction(1, 25), Fraction(25), None)
     assert list(tmp_path.iterdir()) == []
