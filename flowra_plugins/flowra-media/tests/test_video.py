@@ -315,6 +315,12 @@ def test_a_video_that_changes_its_size_stays_bounded(marked_frames, monkeypatch)
     assert kept <= 5
 
 
+def test_a_title_that_is_no_text_is_no_reason_to_refuse_a_file(tmp_path, marked_video):
+    data = bytes(marked_video(2).data())
+    at = data.index(b"Lavf")
+    assert len(list(pictures(clip_of_bytes(data[:at] + b"\xff\xfe\x80\x81" + data[at + 4 :])))) == 2
+
+
 def test_sound_alone_is_no_video(tmp_path, tone):
     from flowra_media.audio.writing import save_audio
 

@@ -23,6 +23,7 @@ _CONTAINERS = (
     "aac,ac3,aiff,amr,apng,asf,avi,caf,eac3,flac,flv,gif,ivf,m4v,matroska,webm,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,"
     "mpeg,mpegts,mpegvideo,mxf,nut,ogg,rm,tta,voc,w64,wav,wv,yuv4mpegpipe"
 )
+_TAKES_ANY_TITLE = 19
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file", "probesize": "5000000"}
 
 
@@ -85,8 +86,10 @@ def opened(source: Path | memoryview | bytes, name: str) -> Iterator[InputContai
     """
     av = pyav()
     what: Any = f"file:{source.absolute()}" if isinstance(source, Path) else MemoryFile(memoryview(source))
+    # Titles that are no UTF-8 are no reason to refuse a file; from 19 on PyAV takes them as they come.
+    lenient = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < _TAKES_ANY_TITLE else {}
     try:
-        with av.open(what, "r", options=dict(_OPTIONS), metadata_errors="replace") as container:
+        with av.open(what, "r", options=dict(_OPTIONS), **lenient) as container:
             yield container
     except av.FFmpegError as error:
         raise failure(name, error) from error

@@ -36,7 +36,9 @@ def decode_track(source: Path | io.BytesIO | memoryview, name: str) -> Iterator[
         MediaError: There is no track, or it can't be decoded.
         MissingLibraryError: PyAV is not installed.
     """
-    for _, block, rate in _pieces(source.getbuffer() if isinstance(source, io.BytesIO) else source, name, Fraction(0)):
+    for _, block, rate in _pieces(
+        memoryview(source.getvalue()) if isinstance(source, io.BytesIO) else source, name, Fraction(0)
+    ):
         yield block, rate
 
 
