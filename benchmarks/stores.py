@@ -10,8 +10,9 @@ time is theirs. The second measures S3 on Ceph's gateway. All cases of a row tak
 threads, so that the medians' ratios can be trusted where a noisy machine's seconds can't.
 
 Objects: many small ones and some large ones, written and read through the bare client, through the pack's object store
-(which adds checksums), and through the store over it (values by digest, verified, none written twice). Runs: a graph of
-cached nodes is run again on a machine that has nothing yet, beside the bare client that reads as many objects.
+(which adds checksums), and through the store over it (values by digest, verified, none written twice). More than two
+rounds fill the memory of Ceph, which then says nothing any more. Runs: a graph of cached nodes is run again on a
+machine that has nothing yet, beside the bare client that reads as many objects.
 """
 
 from __future__ import annotations
@@ -155,23 +156,27 @@ def objects(backend: Backend, pool: ThreadPoolExecutor, number: int, size: int, 
 
 def rerun(backend: Backend, pool: ThreadPoolExecutor, nodes: int, rounds: int) -> dict[str, Taken]:
     """Return what running cached nodes again takes on machines that have nothing, without and with their values."""
-    graph = Graph("cached")
-    for number in range(nodes):
-        block = graph.add(Block, id=f"block{number}", number=number, size=10 << 10)
-        graph.output(f"out{number}", block["data"])
+
+    def graph(*, outputs: bool) -> Graph:
+        made = Graph("cached")
+        for number in range(nodes):
+            block = made.add(Block, id=f"block{number}", number=number, size=10 << 10)
+            if outputs:
+                made.output(f"out{number}", block["data"])
+        return made
+
+    graphs = {outputs: graph(outputs=outputs) for outputs in (False, True)}
     address = backend.at("runs") + "&uploads=all"
 
-    def run(*, read: bool) -> None:
+    def run(*, outputs: bool) -> None:
         with (
             open_store(f"{address}&local={Path.cwd() / f'machine{next(_numbers)}'}") as store,
             Session(store=store) as session,
         ):
-            outputs = session.run(graph).raise_for_status()
-            if read:
-                assert all(outputs[f"out{number}"] for number in range(nodes))
+            session.run(graphs[outputs]).raise_for_status()
 
     with open_store(f"{address}&local={Path.cwd() / 'first'}") as store, Session(store=store) as session:
-        session.run(graph, uploads="require").raise_for_status()
+        session.run(graphs[True], uploads="require").raise_for_status()
     for number in range(nodes):
         backend.put(f"record/{number}", content(number, 400))
         backend.put(f"bare/{number}", content(number, 10 << 10))
@@ -182,9 +187,9 @@ def rerun(backend: Backend, pool: ThreadPoolExecutor, nodes: int, rounds: int) -
     return interleaved(
         {
             "bare records": lambda: timed(lambda: bare("record")),
-            "run": lambda: timed(lambda: run(read=False)),
+            "run": lambda: timed(lambda: run(outputs=False)),
             "bare records and values": lambda: timed(lambda: bare("record", "bare")),
-            "run and read": lambda: timed(lambda: run(read=True)),
+            "run and read": lambda: timed(lambda: run(outputs=True)),
         },
         rounds,
     )
@@ -192,7 +197,7 @@ def rerun(backend: Backend, pool: ThreadPoolExecutor, nodes: int, rounds: int) -
 
 def main() -> None:
     """Measure, and print tables or JSON."""
-    given = arguments(__doc__ or "", rounds=3, nodes=1000)
+    given = arguments(__doc__ or "", rounds=2, nodes=1000)
     whole: dict[str, Any] = {}
     for opened in BACKENDS:
         with scratch(), opened() as backend, ThreadPoolExecutor(THREADS) as pool:
