@@ -135,9 +135,13 @@ class PackSuite:
             pytest.skip("the pack has no nodes")
         assert self.example_graphs(), f"there is no graph in {self._root() / self.examples}"
 
-    def test_an_example_runs_and_what_it_gives_can_be_kept(
-        self, example: Path, flowra_session: Session, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture(autouse=True)
+    def models_of_examples(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take models from `examples/models`, where the pack has that folder."""
+        if (models := self._root() / self.examples / "models").is_dir():
+            monkeypatch.setenv("FLOWRA_MODEL_MIRROR", str(models))
+
+    def test_an_example_runs_and_what_it_gives_can_be_kept(self, example: Path, flowra_session: Session) -> None:
         """An example runs with its defaults, and each output is the same after it was stored and read.
 
         Models come from `examples/models` where it has them. An example that `[tool.flowra-pack.unproved]` names is
@@ -145,8 +149,6 @@ class PackSuite:
         """
         if (reason := self._unproved().get(f"{self.examples}/{example.name}")) is not None:
             pytest.skip(reason)
-        if (models := self._root() / self.examples / "models").is_dir():
-            monkeypatch.setenv("FLOWRA_MODEL_MIRROR", str(models))
         run = flowra_session.run(read_graph_file(example).graph_or_raise()).raise_for_status()
         assert set(run.outputs) == set(run.plan.outputs), run.not_run
         for name, value in run.outputs.items():
