@@ -135,7 +135,7 @@ class DetectFaces(Node):
 
 
 class DrawBoxes(Node):
-    """Draw detections on a picture: a box and a label each, one colour a class; masks and keypoints where there are."""
+    """Draw detections on a picture: a box and a label each, one colour a class; masks and keypoints."""
 
     libraries = ("pillow",)
 
