@@ -93,8 +93,42 @@ def s3() -> Iterator[Backend]:
         )
 
 
+@contextmanager
+def oss() -> Iterator[Backend]:
+    """OSS on the tests' double in a process of its own, beside oss2 as its documentation makes it."""
+    import oss2
+    from fixtures.oss_server import ROOT_KEY, oss_process
+
+    with oss_process("benchmark") as url:
+        os.environ.update(OSS_ACCESS_KEY_ID=ROOT_KEY.id, OSS_ACCESS_KEY_SECRET=ROOT_KEY.secret)
+        auth = oss2.ProviderAuthV4(oss2.credentials.EnvironmentVariableCredentialsProvider())
+        client = oss2.Bucket(auth, url, "benchmark", region="cn-test", session=oss2.Session(pool_size=64))
+        yield Backend(
+            "oss (double)",
+            "oss2",
+            f"oss://benchmark?region=cn-test&endpoint={url}",
+            client.put_object,
+            lambda name: client.get_object(name).read(),
+        )
+
+
+@contextmanager
+def shared() -> Iterator[Backend]:
+    """A shared folder, here on this machine's disk, beside plain files."""
+    folder = Path.cwd() / "bare"
+    for kind in ("bare", "record", "objects", "values", "runs"):
+        (folder / kind).mkdir(parents=True)
+    yield Backend(
+        "shared folder",
+        "files",
+        f"shared://{folder}?",
+        lambda name, content: (folder / name).write_bytes(content),
+        lambda name: (folder / name).read_bytes(),
+    )
+
+
 #: The services that are measured, each with what starts it.
-BACKENDS: tuple[Callable[[], Any], ...] = (s3,)
+BACKENDS: tuple[Callable[[], Any], ...] = (s3, oss, shared)
 
 
 class Block(Node):
