@@ -12,7 +12,8 @@ threads, so that the medians' ratios can be trusted where a noisy machine's seco
 Objects: many small ones and some large ones, written and read through the bare client, through the pack's object store
 (which adds checksums), and through the store over it (values by digest, verified, none written twice). More than two
 rounds fill the memory of Ceph, which then says nothing any more. Runs: a graph of cached nodes is run again on a
-machine that has nothing yet, beside the bare client that reads as many objects.
+machine that has nothing yet, beside the bare client that reads as many objects: records alone, or records and values
+of 10 KiB. Flowra asks besides for each value that a record names whether it is there.
 """
 
 from __future__ import annotations
@@ -146,6 +147,20 @@ class Block(Node):
         return self.OutputArgs(data=content(args.number, args.size))
 
 
+class Count(Node):
+    """Count values, which have to be there for it, unless its own result is."""
+
+    class InputArgs(BaseArgs):  # noqa: D106
+        blocks: list[bytes]
+
+    class OutputArgs(BaseArgs):  # noqa: D106
+        count: int
+
+    def run(self, context: object, args: InputArgs) -> OutputArgs:
+        """Count them."""
+        return self.OutputArgs(count=len(args.blocks))
+
+
 def content(number: int, size: int) -> bytes:
     """Return bytes that differ from those of another number, and cost nothing to make."""
     return number.to_bytes(8, "big") + bytes(size - 8)
@@ -193,9 +208,10 @@ def rerun(backend: Backend, pool: ThreadPoolExecutor, nodes: int, rounds: int) -
 
     def graph(*, outputs: bool) -> Graph:
         made = Graph("cached")
-        for number in range(nodes):
-            block = made.add(Block, id=f"block{number}", number=number, size=10 << 10)
-            if outputs:
+        blocks = [made.add(Block, id=f"block{number}", number=number, size=10 << 10) for number in range(nodes)]
+        made.output("count", made.add(Count, blocks=[block["data"] for block in blocks])["count"])
+        if outputs:
+            for number, block in enumerate(blocks):
                 made.output(f"out{number}", block["data"])
         return made
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flowra.exceptions import NodeFailedError
@@ -11,6 +11,7 @@ from flowra.execute.cache import ResultCache
 from flowra.execute.encoding import ValueGoneError
 from flowra.execute.scheduler.state import Call
 from flowra.execute.values import ABSENT, Ended, Failed, Held, Many, Value
+from flowra.storage.refs import BlobRef
 
 __all__ = ["ValueReader", "mark_origin", "referring"]
 
@@ -57,6 +58,11 @@ class ValueReader:
             raise LookupError(value.reason)
         return value
 
+    def prepare(self, values: Iterable[Any]) -> None:
+        """Have the store bring what is about to be read and is not in memory, all of it at a time."""
+        if self._cache is not None:
+            self._cache.store.prepare(_stored(values))
+
     def load(self, value: Held) -> Any:
         """Return the data of a value that is not in memory; raises as `plain` does."""
         assert self._cache is not None, "only what was stored is left out of memory"
@@ -87,6 +93,15 @@ class ValueReader:
         data = found.data
         value.data, value.ref = data, found.ref
         return data if data is not ABSENT else self._cache.load(value)
+
+
+def _stored(values: Iterable[Any]) -> Iterator[BlobRef]:
+    """Yield the references of values that are in the store alone."""
+    for value in values:
+        if isinstance(value, Many):
+            yield from _stored(value.items)
+        elif isinstance(value, Held) and value.data is ABSENT and isinstance(value.ref, BlobRef):
+            yield value.ref
 
 
 def mark_origin(value: Value, call: Call, port: str, path: tuple[int, ...] = ()) -> None:

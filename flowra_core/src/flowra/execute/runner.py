@@ -27,7 +27,7 @@ from flowra.execute.reading import ValueReader, mark_origin, referring
 from flowra.execute.returned_graph import Expanded, planned_expansion
 from flowra.execute.scheduler.state import Call, item_of
 from flowra.execute.sites import Site, Sites, described_outputs
-from flowra.execute.values import ABSENT, Ended, Held, Value
+from flowra.execute.values import ABSENT, Ended, Held, Many, Value
 from flowra.storage.refs import BlobRef
 from flowra.type.model_reference import ModelReference
 
@@ -200,14 +200,16 @@ class CallRunner:
         self._end(call, self._cache.key(call) if self._cache is not None else None, result, 0.0)
         return result
 
-    def deliver(self, output: NodeOutput, value: Value, outcome: Outcome) -> None:
-        """Put an output that was asked for into the outcome, as a plain value; what failed is left out."""
-        try:
-            outcome.values[output] = self.reader.plain(value)
-        except (LookupError, NodeCancelledError):
-            return
-        except NodeFailedError as error:
-            outcome.failures.setdefault(output.node, named(error, output.node))
+    def deliver(self, wanted: Mapping[NodeOutput, Value], outcome: Outcome) -> None:
+        """Put the outputs that were asked for into the outcome, as plain values; what failed is left out."""
+        self.reader.prepare(wanted.values())
+        for output, value in wanted.items():
+            try:
+                outcome.values[output] = self.reader.plain(value)
+            except (LookupError, NodeCancelledError):
+                continue
+            except NodeFailedError as error:
+                outcome.failures.setdefault(output.node, named(error, output.node))
 
     def spill(self, value: Held) -> None:
         """Leave a value to the store, if it can be had again from there."""
@@ -432,6 +434,9 @@ class CallRunner:
     def _data(self, call: Call) -> dict[str, Any]:
         """Return a call's inputs as the node gets them: values in memory, lists without ended items."""
         reader = self.reader
+        for value in call.inputs.values():
+            if type(value) is Many:
+                reader.prepare((value,))
         return {
             port: (data if (data := value.data) is not ABSENT else reader.load(value))
             if type(value) is Held

@@ -110,6 +110,12 @@ class Store(ABC):
         """
         return False
 
+    def prepare(self, refs: Iterable[BlobRef]) -> None:  # noqa: B027 - most stores have nothing to do
+        """Have values at hand that are about to be read, one after the other; what can't be had is left for `get`.
+
+        A store that lies elsewhere may fetch them side by side. There is nothing to do for one that is near.
+        """
+
     # ---- records
 
     @abstractmethod

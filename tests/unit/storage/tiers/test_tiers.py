@@ -66,6 +66,24 @@ def test_what_one_machine_published_another_finds_and_keeps(tiers, elsewhere, re
     assert elsewhere.local.get(record.outputs["out"]) is not None
 
 
+def test_values_that_are_about_to_be_read_are_fetched_side_by_side(tiers, elsewhere, monkeypatch):
+    refs = [published(tiers, number).outputs["out"] for number in range(4)]
+    tiers.uploads.wait()
+    there = elsewhere.remote.store
+    get, all_at_once = there.get, threading.Barrier(4)
+
+    def meeting(ref):
+        all_at_once.wait(timeout=20)
+        return get(ref)
+
+    monkeypatch.setattr(there, "get", meeting)
+    # Digests whose first bytes agree modulo 16 share a lock, and would never meet.
+    assert len({ref.digest[0] % 16 for ref in refs}) == 4
+    elsewhere.prepare(refs)
+    assert all(elsewhere.is_near(ref) for ref in refs)
+    elsewhere.prepare([*refs, *refs])
+
+
 def test_a_value_is_fetched_only_when_it_is_asked_for(tiers, elsewhere):
     record = published(tiers, 1)
     tiers.uploads.wait()

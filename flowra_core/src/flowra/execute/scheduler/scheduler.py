@@ -86,10 +86,8 @@ class Scheduler:
                 self._queue.close()
             self._calls.close()
         outcome = self._verdicts.outcome
-        for output in wanted:
-            found = scope[output.node].outputs
-            if found is not None:
-                self._runner.deliver(output, found[output.port], outcome)
+        ended = {output: found for output in wanted if (found := scope[output.node].outputs) is not None}
+        self._runner.deliver({output: found[output.port] for output, found in ended.items()}, outcome)
         return outcome
 
     def _start_batch(self, feed: BatchFeed, scope: Scope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace as changed
 from pathlib import Path
@@ -25,6 +26,9 @@ from flowra.storage.tiers.uploads import Uploads
 from flowra.storage.tiers.worth import UploadChoice
 
 __all__ = ["TieredStore"]
+
+#: Values that are fetched side by side: as many as there are locks for them.
+_AT_ONCE = 16
 
 
 class TieredStore(Store):
@@ -74,7 +78,7 @@ class TieredStore(Store):
         self._promised: set[bytes] = set()
         # Values that the remote store was asked for and did not have: what stands for them has to go there again.
         self._missed: set[bytes] = set()
-        self._fetching = [Lock() for _ in range(16)]
+        self._fetching = [Lock() for _ in range(_AT_ONCE)]
         self._through = False
         self._closed = False
         self.remote.check()
@@ -120,6 +124,14 @@ class TieredStore(Store):
     def is_near(self, ref: BlobRef) -> bool:
         """Return whether a value is here; see `Store.is_near`."""
         return self.local.has(ref)
+
+    def prepare(self, refs: Iterable[BlobRef]) -> None:
+        """Fetch those of some values that are not here, side by side."""
+        missing = [ref for ref in dict.fromkeys(refs) if not self.local.has(ref)]
+        if len(missing) > 1:
+            with ThreadPoolExecutor(min(_AT_ONCE, len(missing)), thread_name_prefix="flowra-fetch") as pool:
+                for _ in pool.map(self.get, missing):
+                    pass
 
     def _fetched(self, ref: BlobRef) -> memoryview | None:
         content = self.remote.ask(lambda store: store.get(ref), None)
