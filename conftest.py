@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-# `ci` tries the same examples each time, so what is red there is red for the next person too; `dev` explores.
+# `ci` tries the same examples each time, so what is red there is red for the next person too; `dev` explores; `few` is
+# for interpreters beside the one on which everything is tried.
 # A fixture that is shared by the examples of a test (a folder, a photograph) is no mistake here.
 each = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.register_profile("ci", each, derandomize=True, print_blob=True)
+settings.register_profile("few", each, derandomize=True, print_blob=True, max_examples=10)
 settings.register_profile("dev", each)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

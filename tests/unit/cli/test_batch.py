@@ -10,6 +10,8 @@ import signal
 import pytest
 from fixtures.cli_pack import write_graph
 
+pytestmark = pytest.mark.slow
+
 INPUT = {"x": {"type": "Float"}}
 
 

@@ -11,6 +11,8 @@ import time
 import pytest
 from fixtures.created_packs import flowra, tree
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_pack_is_made_without_a_question_where_nobody_can_answer(tmp_path):
     done = flowra("create", "acme", cwd=tmp_path)

@@ -7,6 +7,8 @@ import pytest
 from fixtures.cli_pack import COMMANDS, NODES, PLUGIN
 from fixtures.pack_factory import install_pack
 
+pytestmark = pytest.mark.slow
+
 PYPROJECT = """
 [project]
 name = "flowra-mine"

@@ -17,6 +17,8 @@ from flowra.exceptions import GraphInvalidError, NodeFailedError
 from flowra.type.component_type import Number, Placeholder
 from flowra.type.value_type import AnyImage
 
+pytestmark = pytest.mark.slow
+
 
 class Scale(Node):
     """Multiply a number."""

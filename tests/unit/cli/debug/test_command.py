@@ -10,6 +10,8 @@ import pytest
 from fixtures.cli_pack import CommandLine, write_graph
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 BOTH = {"FLOWRA_DISABLE_PACKS": ""}
 
 

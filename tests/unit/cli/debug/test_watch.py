@@ -12,6 +12,8 @@ from fixtures.cli_pack import CommandLine
 
 from flowra.cli.debug.watch import watched_files
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def flowra(tmp_path):

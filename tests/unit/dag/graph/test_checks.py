@@ -186,6 +186,7 @@ def chain(length):
     return g
 
 
+@pytest.mark.slow
 def test_100_000_nodes_in_a_chain_are_saved_loaded_and_checked_in_seconds(tmp_path):
     start = time.process_time()
     chain(100_000).save(tmp_path / "chain.json")
@@ -195,6 +196,7 @@ def test_100_000_nodes_in_a_chain_are_saved_loaded_and_checked_in_seconds(tmp_pa
     assert len(graph.nodes) == 100_000
 
 
+@pytest.mark.slow
 def test_a_node_takes_little_memory():
     text = chain(10_000).to_text()
     tracemalloc.start()
@@ -205,6 +207,7 @@ def test_a_node_takes_little_memory():
     assert peak / len(graph.nodes) < 3072
 
 
+@pytest.mark.slow
 def test_a_cycle_through_100_000_nodes_is_found():
     g = chain(100_000)
     g.node("start").inputs["value"] = Link("step_99999", "value")
@@ -212,6 +215,7 @@ def test_a_cycle_through_100_000_nodes_is_found():
     assert "99,984 more" in problem.reason
 
 
+@pytest.mark.slow
 def test_100_000_broken_links_are_reported_in_seconds():
     g = Graph()
     for number in range(100_000):

@@ -10,6 +10,8 @@ from flowra.dag.plan.checks import check
 from flowra.dag.plan.planner import plan_graph
 from flowra.exceptions import GraphInvalidError
 
+pytestmark = pytest.mark.slow
+
 NODES = 100_000
 #: Several times what it takes, so that a slow machine passes and a quadratic step does not.
 SECONDS = 30
