@@ -127,6 +127,27 @@ def test_what_is_about_to_be_removed_is_a_miss_and_is_written_anew_afterwards(st
     assert other.get(ref) is not None
 
 
+def test_a_broken_record_is_condemned_as_others_are(stores):
+    """Whoever replaces it meanwhile waits: what is whole by then must not be removed in its place."""
+    collecting, other = stores(), stores()
+    collecting.objects.put(collecting._layout.record(key(1)), [b"no record"])
+    other.lookup(key(2))
+    writing = []
+
+    def come(method, arguments, call):
+        if method == "delete" and any("/records/" in name for name in arguments[0]):
+            writing.append(threading.Thread(target=fill, args=(other, 1)))
+            writing[0].start()
+            writing[0].join(0.3)
+            assert writing[0].is_alive()
+        return call()
+
+    collecting.objects.meddle = come
+    collecting.gc(10**9)
+    writing[0].join(10)
+    assert stores().lookup(key(1)) is not None
+
+
 def test_threads_of_the_one_who_collects_are_as_careful_as_others(stores):
     store = stores()
     [ref] = fill(store, 1)

@@ -154,6 +154,19 @@ def test_a_service_that_never_answers_costs_all_callers_together_a_bounded_time(
     hanging.set()
 
 
+def test_many_that_hang_cost_no_more_than_one(store, objects):
+    """The pool's threads hang with them: what waited for a free one would wait for as long as they do."""
+    released = threading.Event()
+    objects.before = lambda _: released.wait(10)
+    pool = ThreadPoolExecutor(2)
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailableError):
+        store.get_many([str(number) for number in range(20)], pool)
+    assert time.monotonic() - began < 2
+    released.set()
+    pool.shutdown()
+
+
 def test_a_transfer_takes_its_time_while_the_service_answers(store, objects):
     hanging = threading.Event()
     objects.put("a", [b"1"])

@@ -43,6 +43,26 @@ def test_a_folder_that_is_not_there_may_be_a_disk_that_is_not_mounted(tmp_path):
         SharedFolder(tmp_path / "file")
 
 
+def test_a_folder_that_is_gone_is_never_made_anew_and_nothing_counts_as_missing_in_it(folder):
+    objects = SharedFolder(folder)
+    objects.put("a/b", [b"x"])
+    folder.rename(folder.with_name("unmounted"))
+    for asked in (
+        lambda: objects.get("a/b"),
+        lambda: objects.head("a/b"),
+        lambda: objects.download("a/b", folder.with_name("copy")),
+        lambda: list(objects.list("a/")),
+        lambda: objects.put("c/d", [b"x"]),
+    ):
+        with pytest.raises(StoreUnavailableError, match="not mounted"):
+            asked()
+    assert not folder.exists()
+    folder.mkdir()  # what lies below the place that a disk is mounted at
+    with pytest.raises(StoreUnavailableError, match="not mounted"):
+        objects.put("c/d", [b"x"])
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize("name", ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a/.", "A", "a b", "~tmp/x", "a\n"])
 def test_what_is_no_name_is_refused(folder, name):
     objects = SharedFolder(folder)

@@ -12,7 +12,7 @@ import pytest
 from flowra.exceptions import StoreDeniedError, StoreError, StoreUnavailableError
 from flowra.storage.codec.encoded import Encoded
 from flowra.storage.record import Record
-from flowra.storage.refs import INLINE_LIMIT, InlineRef, ListRef
+from flowra.storage.refs import INLINE_LIMIT, BlobRef, InlineRef, ListRef
 from flowra.storage.remote.objects import SMALL_OBJECT
 
 
@@ -108,6 +108,35 @@ def test_a_damaged_value_is_removed_and_that_is_said(stores, caplog, tmp_path, s
     assert "damaged value is not used, and was removed" in caplog.text
 
 
+def test_a_damaged_value_that_may_not_be_removed_is_written_over(stores, caplog):
+    store = stores()
+    ref = store.put(blob(1))
+    store.objects.put(store._layout.blob(ref), [b"?" * ref.size])
+    one = stores()
+
+    def deny(method, arguments, call):
+        if method == "delete":
+            raise StoreDeniedError("no permission")
+        return call()
+
+    one.objects.meddle = deny
+    assert one.get(ref) is None
+    assert not one.has(ref)
+    assert "left where it is" in caplog.text
+    one.put(blob(1))
+    assert one.get(ref) is not None
+
+
+def test_a_record_with_another_size_takes_no_value_from_others(stores, tmp_path, caplog):
+    store = stores()
+    ref = store.put(blob(1))
+    made_up = BlobRef(ref.codec, ref.digest, ref.size + 8)
+    assert store.get(made_up) is None
+    assert not store.copy_to(made_up, tmp_path / "copy")
+    assert store.get(ref) is not None
+    assert "another size than its record says" in caplog.text
+
+
 def test_a_broken_transfer_is_no_damage(stores):
     store = stores()
     ref = store.put(blob(1))
@@ -164,6 +193,21 @@ def test_a_service_that_does_not_answer_keeps_nobody_from_computing(stores, capl
             assert second
         store.objects.meddle = lambda method, arguments, call: call()
     assert caplog.text.count("without keeping others from it") == 1
+
+
+def test_a_request_that_hangs_keeps_nobody_from_closing(stores):
+    store = stores()
+    released, hangs = threading.Event(), threading.Event()
+
+    def hang():
+        hangs.set()
+        return released.wait(20)
+
+    request = store._threads.pool().submit(hang)
+    assert hangs.wait(10)
+    store.close()
+    assert not request.done()
+    released.set()
 
 
 def test_a_right_that_was_taken_without_an_answer_keeps_nobody_for_long(stores):
@@ -245,6 +289,23 @@ def test_a_lock_that_was_made_up_does_not_keep_anyone(stores, content):
     store.objects.put(store._layout.lock(key(1)), [content])
     with store.lock(key(1), timeout=5) as held:
         assert held
+
+
+@pytest.mark.parametrize("announced", [b'{"round": "../x", "session": "12"}', b'{"round": "12", "session": "../x"}'])
+def test_a_round_that_was_made_up_names_no_objects(stores, announced):
+    store = stores()
+    store.objects.put(store._layout.round, [announced])
+    store.objects.put(store._layout.sessions + "12", [b"1"])
+    assert store.lookup(key(1)) is None
+    assert store.put(blob(1)).size == blob(1).size
+
+
+def test_a_sign_of_life_that_was_made_up_is_no_error(stores):
+    store = stores()
+    store.objects.put(store._layout.sessions + "1234-7-abcdef", [b'{"every": 1' + b"0" * 400 + b"}"])
+    store.objects.put(store._layout.lock(key(1)), [b"1234-7-abcdef 00"])
+    with store.lock(key(1), timeout=10) as held:
+        assert held  # after four of its own are missed
 
 
 def test_sessions_and_rounds_that_were_made_up_keep_nobody(stores):
@@ -336,6 +397,20 @@ def test_one_who_may_not_write_still_reads(stores, caplog):
         store.gc(0)
     store.close()
     assert caplog.text.count("can't be said to others") == 1
+
+
+def test_a_store_without_space_is_read_all_the_same(stores, caplog):
+    stores().publish(inline(1))
+    store = stores()
+
+    def refuse(method, arguments, call):
+        if method == "put":
+            raise StoreError("an object can't be written", why="no space left")
+        return call()
+
+    store.objects.meddle = refuse
+    assert store.lookup(key(1)) == inline(1)
+    assert "no space left" in caplog.text
 
 
 # ---- files

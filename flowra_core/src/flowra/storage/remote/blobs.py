@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
-from flowra.exceptions import StoreError
+from flowra.exceptions import StoreDeniedError, StoreError
 from flowra.storage.codec.encoded import Buffer
 from flowra.storage.local.errors import store_error
 from flowra.storage.local.file_digests import pieces_of
@@ -48,11 +48,13 @@ class RemoteBlobs:
         self._notices = notices
         self._read_only = read_only
         self._seen: dict[bytes, float] = {}
+        # Damaged values that could not be removed: they count as missing, and are written over.
+        self._damaged: set[bytes] = set()
 
     def stored(self, ref: BlobRef) -> bool:
-        """Look whether an object of the right size is there."""
+        """Look whether an object of the right size is there, that was not found to be damaged."""
         found = self._objects.head(self._layout.blob(ref))
-        there = found is not None and found.size == ref.size
+        there = found is not None and found.size == ref.size and ref.digest not in self._damaged
         if there:
             self._seen[ref.digest] = time.monotonic()
         else:
@@ -81,6 +83,7 @@ class RemoteBlobs:
         """Send a value, unless it is there already."""
         if not self.stored(ref):
             self._objects.put(self._layout.blob(ref), parts)
+            self._damaged.discard(ref.digest)
             self._seen[ref.digest] = time.monotonic()
 
     def write_file(self, ref: BlobRef, path: Path) -> None:
@@ -102,6 +105,7 @@ class RemoteBlobs:
             raise StoreError(
                 "a file changes while it is read", where=str(path), fix="wait until whatever writes it is done"
             )
+        self._damaged.discard(ref.digest)
         self._seen[ref.digest] = time.monotonic()
 
     def read(self, ref: BlobRef) -> memoryview | None:
@@ -114,6 +118,9 @@ class RemoteBlobs:
             if content.nbytes == ref.size and digest_of(ref.codec, content) == ref.digest:
                 self._note_transfer(attempt)
                 return content
+            if content.nbytes != ref.size:
+                self._of_another_size(ref)
+                return None
         self._discard(ref)
         return None
 
@@ -125,7 +132,8 @@ class RemoteBlobs:
                 self._seen.pop(ref.digest, None)
                 return False
             if found.size != ref.size:
-                break
+                self._of_another_size(ref)
+                return False
             with _temporary_beside(target) as temporary:
                 if not self._objects.download(self._layout.blob(ref), temporary):
                     return False
@@ -183,15 +191,28 @@ class RemoteBlobs:
             with suppress(FileNotFoundError):
                 os.unlink(path)  # noqa: PTH108 - given as a string
 
+    def _of_another_size(self, ref: BlobRef) -> None:
+        """Note that an object is larger or smaller than a record says: either was damaged, or the record was made up.
+
+        It is left alone, since it may be whole and others' records right; who puts the value writes over it if not.
+        """
+        self._seen.pop(ref.digest, None)
+        self._notices.count(
+            "damaged", f"a value of another size than its record says is not used: {self._layout.blob(ref)}"
+        )
+
     def _discard(self, ref: BlobRef) -> None:
         """Remove a damaged value: objects can't be renamed, and what is no value's bytes is of no use."""
         self._seen.pop(ref.digest, None)
-        name = self._layout.blob(ref)
-        if self._read_only:
-            self._notices.count("damaged", f"a damaged value is not used, and left where it is: {name}")
-            return
-        self._notices.count("damaged", f"a damaged value is not used, and was removed: {name}")
-        self._objects.delete([name])
+        removed = False
+        if not self._read_only:
+            with suppress(StoreDeniedError):  # whoever may remove nothing can go on all the same
+                self._objects.delete([self._layout.blob(ref)])
+                removed = True
+        if not removed:
+            self._damaged.add(ref.digest)
+        how = "and was removed" if removed else "and left where it is"
+        self._notices.count("damaged", f"a damaged value is not used, {how}: {self._layout.blob(ref)}")
 
     def _note_transfer(self, attempt: int) -> None:
         if attempt:

@@ -146,7 +146,7 @@ class Collector:
     def _collect(self, max_bytes: int, going_on: Round, lost: Sequence[str], pool: Executor) -> Collected:
         times, lists = self._uses.read()
         entries: list[_Entry] = []
-        broken: list[str] = []
+        broken: list[bytes] = []
         for page in self._records.everything(pool):
             broken += page.broken
             for record, about in page.records:
@@ -157,13 +157,13 @@ class Collector:
         needed = {digest for entry in kept for digest in entry.blobs}
         blobs = list(self._blobs.all())
         condemned = [each for each in blobs if each.digest not in needed and each.digest not in live]
-        digests = [entry.key for entry in victims] + [each.digest for each in condemned]
+        digests = [entry.key for entry in victims] + broken + [each.digest for each in condemned]
         self._objects.put(self._layout.collections + going_on.id, [b"".join(digests)])
         live = self._live(going_on, pool)
         spared = [entry for entry in victims if entry.key in live]
         needed.update(digest for entry in spared for digest in entry.blobs)
         gone = {entry.key for entry in victims} - live
-        self._remove([self._layout.record(key) for key in sorted(gone)] + broken)
+        self._remove([self._layout.record(key) for key in sorted(gone.union(broken) - live)])
         taken = [each for each in condemned if each.digest not in needed and each.digest not in live]
         self._remove([self._layout.blob(each) for each in taken])
         self._blobs.forget(taken)

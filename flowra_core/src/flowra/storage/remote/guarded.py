@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowra.exceptions import StoreError, StoreUnavailableError
@@ -85,7 +86,7 @@ class GuardedObjects(ObjectStore):
             if self.objects.put(name, parts, if_absent=if_absent):
                 return True
             # It may have been this very call, whose answer was lost.
-            return again and self.objects.get(name) == b"".join(parts)
+            return again and self.objects.get(name, length=size + 1) == b"".join(parts)
 
         return self._done(put, longest=_longest(size))
 
@@ -117,11 +118,21 @@ class GuardedObjects(ObjectStore):
 
         If one fails, each is asked for by itself: of thousands some will, whenever all are asked for again.
         """
+        ended = Event()
+
+        def ask() -> Mapping[str, bytes]:
+            try:
+                return self.objects.get_many(names, pool)
+            finally:
+                ended.set()
+
         try:
-            return self._tried(lambda: self.objects.get_many(names, pool), _longest(0) + len(names))
+            return self._tried(ask, _longest(0) + len(names))
         except CircuitOpenError:
             raise
         except StoreUnavailableError:
+            if not ended.is_set():
+                raise  # the pool's threads hang, and would take up nothing else
             return super().get_many(names, pool)
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ def verify_all(
         read += len(page.records)
         unreadable += len(page.broken)
         incomplete += len(lacking)
-        objects.delete([*page.broken, *map(layout.record, lacking)])
+        objects.delete(map(layout.record, [*page.broken, *lacking]))
     return Verified(count, size, tuple(damaged), read, unreadable, incomplete)
 
 

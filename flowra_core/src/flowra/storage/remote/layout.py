@@ -21,9 +21,11 @@ import re
 from flowra.storage.codec.encoded import RESERVED_CODECS
 from flowra.storage.refs import BlobRef
 
-__all__ = ["Layout"]
+__all__ = ["Layout", "is_name"]
 
 _BLOB = re.compile(r"([0-9a-f]{2})/([0-9a-f]{62})\.([a-z][a-z0-9-]{0,31})")
+#: What sessions and collections are called.
+_NAME = re.compile(r"[0-9a-f-]{1,64}")
 _RECORD = re.compile(r"([0-9a-f]{2})/([0-9a-f]{62})")
 
 
@@ -65,3 +67,8 @@ class Layout:
         """Return the key whose record an object holds, or None if its name is not one of a record."""
         found = _RECORD.fullmatch(name.removeprefix(self.records))
         return bytes.fromhex(found[1] + found[2]) if found else None
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a session or a collection can be called so."""
+    return _NAME.fullmatch(text) is not None

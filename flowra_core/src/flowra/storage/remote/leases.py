@@ -17,7 +17,7 @@ from collections.abc import Callable
 from threading import Condition, Lock
 
 from flowra.exceptions import StoreError
-from flowra.storage.remote.layout import Layout
+from flowra.storage.remote.layout import Layout, is_name
 from flowra.storage.remote.notices import Notices
 from flowra.storage.remote.objects import ObjectStore
 from flowra.storage.remote.session import RemoteSession
@@ -154,7 +154,7 @@ class Leases:
             with self._condition:
                 # What an attempt has left whose answer was lost: no thread here holds it.
                 return found.decode("ascii", "replace") not in self._held.values()
-        return not _is_name(holder) or session.pulses.is_lost(holder)
+        return not is_name(holder) or session.pulses.is_lost(holder)
 
     def _remove_later(self, name: str, token: str) -> None:
         with self._condition:
@@ -231,7 +231,3 @@ def settle(began: float) -> None:
         began: When this process looked, by its monotonic clock; others are taken for up to twice as slow.
     """
     time.sleep(max(_SETTLES, 2 * (time.monotonic() - began)))
-
-
-def _is_name(session: str) -> bool:
-    return bool(session) and all(character in "0123456789abcdef-" for character in session)

@@ -65,5 +65,5 @@ def _stated(content: bytes) -> float:
     try:
         every = json.loads(content)["every"]
         return min(float(every), _SLOWEST)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return 0.0

@@ -30,11 +30,11 @@ class Page(NamedTuple):
 
     Attributes:
         records: Records, each with what the service says of its object.
-        broken: The names of objects that should be records, and are none.
+        broken: The keys whose objects should be records, and are none.
     """
 
     records: Sequence[tuple[Record, ObjectInfo]]
-    broken: Sequence[str]
+    broken: Sequence[bytes]
 
 
 class RemoteRecords:
@@ -115,7 +115,7 @@ class RemoteRecords:
 
     def _page(self, listed: Mapping[bytes, ObjectInfo], pool: Executor) -> Page:
         read = self._read(list(listed), pool)
-        broken = [each.name for key, each in listed.items() if key not in read]
+        broken = [key for key in listed if key not in read]
         return Page([(read[key].record, each) for key, each in listed.items() if key in read], broken)
 
     def _read(self, keys: Iterable[bytes], pool: Executor) -> dict[bytes, Sealed]:

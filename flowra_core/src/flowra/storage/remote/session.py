@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from flowra.exceptions import StoreDeniedError, StoreError
+from flowra.exceptions import StoreError, StoreUnavailableError
 from flowra.storage.refs import DIGEST_SIZE
-from flowra.storage.remote.layout import Layout
+from flowra.storage.remote.layout import Layout, is_name
 from flowra.storage.remote.notices import Notices
 from flowra.storage.remote.objects import ObjectStore
 from flowra.storage.remote.pulses import LOST_AFTER, Pulses, pulse
@@ -62,9 +62,11 @@ class Round:
         content = objects.get(layout.round, length=_MOST_READ)
         try:
             found = json.loads(content) if content is not None else None
-            return None if found is None else cls(str(found["round"]), str(found["session"]))
+            names = None if found is None else (str(found["round"]), str(found["session"]))
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
+        # They become parts of objects' names: what can't be one was made up.
+        return cls(*names) if names is not None and all(map(is_name, names)) else None
 
 
 class RemoteSession:
@@ -152,7 +154,9 @@ class RemoteSession:
                 return
             try:
                 self._beat()
-            except StoreDeniedError as error:
+            except StoreUnavailableError:
+                raise
+            except StoreError as error:  # no right to write, or no space: what is there can be read all the same
                 self._notices.count(
                     "unprotected",
                     f"what this session uses can't be said to others ({error.what}: {error.why}), and a collection may "

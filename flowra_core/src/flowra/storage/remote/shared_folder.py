@@ -65,7 +65,7 @@ class SharedFolder(ObjectStore):
         self._numbers = itertools.count()
         self._session = f"{os.getpid():x}-{secrets.token_hex(6)}"
         try:
-            self._mode = self.path.stat().st_mode
+            self._status = self.path.stat()
         except OSError as error:
             raise StoreDeniedError(
                 "the shared folder can't be used",
@@ -86,6 +86,7 @@ class SharedFolder(ObjectStore):
                 file.seek(start)
                 content = file.read(wanted)
         except _MISSING:
+            self._miss()
             return None
         except OSError as error:
             raise self._error("an object can't be read", name, error) from error
@@ -98,6 +99,7 @@ class SharedFolder(ObjectStore):
         try:
             source = self._file(name).open("rb")
         except _MISSING:
+            self._miss()
             return False
         except OSError as error:
             raise self._error("an object can't be read", name, error) from error
@@ -135,6 +137,7 @@ class SharedFolder(ObjectStore):
         try:
             status = self._file(name).stat()
         except _MISSING:
+            self._miss()
             return None
         except OSError as error:
             raise self._error("an object can't be looked at", name, error) from error
@@ -201,7 +204,7 @@ class SharedFolder(ObjectStore):
                         status = entry.stat(follow_symlinks=False)
                         yield ObjectInfo(name, status.st_size, status.st_mtime)
         except _MISSING:
-            return
+            self._miss()
         except OSError as error:
             raise self._error("a folder can't be listed", folder, error) from error
 
@@ -228,7 +231,7 @@ class SharedFolder(ObjectStore):
     def _create_in_folder(self, path: Path) -> BinaryIO:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with suppress(PermissionError):  # a server that gives all files one owner
-            os.fchmod(descriptor, self._mode & 0o666)
+            os.fchmod(descriptor, self._status.st_mode & 0o666)
         return os.fdopen(descriptor, "wb")
 
     def _publish(self, temporary: Path, target: Path, *, if_absent: bool) -> bool:
@@ -250,13 +253,23 @@ class SharedFolder(ObjectStore):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
 
     def _make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, with the permissions of the whole."""
-        for each in (*reversed(folder.relative_to(self.path).parents), folder.relative_to(self.path)):
+        """Make a folder below the whole, and those above it, with the permissions of the whole."""
+        self._miss()
+        below = folder.relative_to(self.path)
+        for each in (*list(reversed(below.parents))[1:], below):
             path = self.path / each
             with suppress(FileExistsError):
                 path.mkdir()
                 with suppress(PermissionError):
-                    path.chmod(self._mode & 0o7777)
+                    path.chmod(self._status.st_mode & 0o7777)
+
+    def _miss(self) -> None:
+        """Take something for missing; raise StoreUnavailableError if that is the whole: its disk may not be mounted."""
+        with suppress(OSError):
+            if os.path.samestat(self.path.stat(), self._status):
+                return
+        why = "it was removed, or its disk is not mounted any more"
+        raise StoreUnavailableError("the shared folder is gone", where=str(self.path), why=why, fix="mount the disk")
 
     def _has_links(self) -> bool:
         """Find out whether the disk has hard links, and remove what crashes have left long ago.

@@ -11,10 +11,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
-from flowra.exceptions import StoreError
+from flowra.exceptions import StoreError, StoreUnavailableError
 from flowra.storage.codec.encoded import Encoded
 from flowra.storage.local.errors import store_error
 from flowra.storage.local.file_digests import FILE_CODEC, FileDigests
@@ -31,6 +30,7 @@ from flowra.storage.remote.options import RemoteOptions
 from flowra.storage.remote.records import RemoteRecords
 from flowra.storage.remote.session import RemoteSession
 from flowra.storage.remote.signing import RecordKeys
+from flowra.storage.remote.threads import Threads
 from flowra.storage.remote.uses import Uses
 from flowra.storage.reports import Collected, StoreStats, Verified
 from flowra.storage.store import KeyLock, Store
@@ -62,9 +62,7 @@ class RemoteStore(Store):
         self.notices = Notices(self.location)
         self._options = options
         self._closed = False
-        self._pool_lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
-        self._pool_process = os.getpid()
+        self._threads = Threads(options.connections)
         self._files = FileDigests(None)
         layout = self._layout = Layout(options.namespace)
         self._session = None if options.read_only else RemoteSession(objects, layout, options.heartbeat, self.notices)
@@ -143,7 +141,7 @@ class RemoteStore(Store):
             return True
         if self._touch(*(blob.digest for blob in blobs)):
             return False
-        return not self._blobs.missing(blobs, self._threads())
+        return not self._blobs.missing(blobs, self._threads.pool())
 
     # ---- records
 
@@ -158,7 +156,11 @@ class RemoteStore(Store):
         if not wanted:
             return {}
         condemned = self._touch(*wanted)
-        found = self._records.find([key for key in wanted if key not in condemned], self._threads())
+        try:
+            found = self._records.find([key for key in wanted if key not in condemned], self._threads.pool())
+        except StoreUnavailableError:
+            self._threads.leave()
+            raise
         self._used_keys.update(found)
         return found
 
@@ -166,10 +168,10 @@ class RemoteStore(Store):
         """Make a record known; see `Store.publish`."""
         self._check_open()
         if self._refuses_to_write():
-            return record if replace else self._records.find([record.key], self._threads()).get(record.key, record)
+            return record if replace else self._records.find([record.key], self._threads.pool()).get(record.key, record)
         self._touch_to_write(record.key)
         self._used_keys.add(record.key)
-        return self._records.publish(record, self._threads(), replace=replace)
+        return self._records.publish(record, self._threads.pool(), replace=replace)
 
     def lock(self, key: bytes, *, timeout: float | None = None, give_up: Callable[[], bool] | None = None) -> KeyLock:
         """Return the right to compute a key; see `Store.lock`.
@@ -195,7 +197,7 @@ class RemoteStore(Store):
 
         Other sessions are waited for until they have said what they use, which takes them one sign of life.
         """
-        return self._collector("collected").collect(max_bytes, self._threads())
+        return self._collector("collected").collect(max_bytes, self._threads.pool())
 
     def clear(self) -> Collected:
         """Drop everything that no open session uses."""
@@ -204,7 +206,7 @@ class RemoteStore(Store):
     def records(self) -> Iterator[Record]:
         """Yield every record, whoever signed it."""
         self._check_open()
-        for page in self._records.everything(self._threads()):
+        for page in self._records.everything(self._threads.pool()):
             yield from (record for record, _ in page.records)
 
     def stats(self) -> StoreStats:
@@ -216,7 +218,7 @@ class RemoteStore(Store):
     def verify(self) -> Verified:
         """Read every byte; see `Store.verify`. What is damaged is removed, since objects can't be renamed."""
         with self._collector("checked").alone():
-            return verify_all(self.objects, self._layout, self._blobs, self._records, self._threads())
+            return verify_all(self.objects, self._layout, self._blobs, self._records, self._threads.pool())
 
     def note_not_written(self) -> None:
         """Say, once, that something is not written to a store that is only read."""
@@ -236,8 +238,7 @@ class RemoteStore(Store):
         finally:
             if self._session is not None:
                 self._session.close()
-            if self._pool is not None:
-                self._pool.shutdown()
+            self._threads.close()
             self.objects.close()
 
     def _leave_uses_now_and_then(self) -> None:
@@ -263,14 +264,6 @@ class RemoteStore(Store):
         if self.read_only:
             self.note_not_written()
         return self.read_only
-
-    def _threads(self) -> Executor:
-        with self._pool_lock:
-            if self._pool is None or self._pool_process != os.getpid():
-                # A forked child has none of its parent's threads.
-                self._pool_process = os.getpid()
-                self._pool = ThreadPoolExecutor(self._options.connections, thread_name_prefix="flowra-remote")
-            return self._pool
 
     def _collector(self, verb: str) -> Collector:
         self._check_open()
