@@ -81,7 +81,16 @@ def test_what_is_no_address_is_refused(address, why):
         parse_address(address)
 
 
-@pytest.mark.parametrize("address", ["oss://id:hidden@b-1/x", "oss://b-1/x?secret=hidden", "oss://b-1/x#hidden"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "oss://id:hidden@b-1/x",
+        "oss://b-1/x?secret=hidden",
+        "oss://b-1/x#hidden",
+        "oss://id:a/hidden@b-1/x",
+        "oss://b-1/x?region=cn-test&endpoint=https://id:hidden@oss-cn-test.aliyuncs.com",
+    ],
+)
 def test_a_key_in_an_address_is_refused_and_not_repeated(address):
     with pytest.raises(StoreError) as caught:
         parse_address(address)

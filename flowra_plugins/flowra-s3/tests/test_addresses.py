@@ -51,6 +51,7 @@ def test_what_can_t_be_is_named(address, says):
     "address",
     [
         "s3://AKIAKEY:verysecret@bucket/prefix",
+        "s3://AKIAKEY:a/verysecret@bucket/prefix",
         "s3://bucket?secret_access_key=verysecret",
         "s3://bucket?endpoint=http://me:verysecret@host",
         "az://container?account_key=verysecret",

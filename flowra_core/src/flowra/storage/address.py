@@ -153,10 +153,12 @@ def _backend(scheme: str, address: str) -> _Backend:
             target = manager.load(entry.target, pack)
             keeps_objects = isinstance(target, type) and issubclass(target, ObjectStore)
             return _Backend(target, entry.target, pack.id, keeps_objects=keeps_objects)
+    from flowra.storage.remote.options import without_secrets
+
     known = ", ".join(sorted({"file", "shared", *(entry.scheme for _, entry in backends)}))
     raise StoreError(
         f"no store for addresses that begin with {scheme}://",
-        where=address,
+        where=without_secrets(address),
         why=f"the schemes there are: {known}",
         fix=f"install the pack that serves {scheme}://, or use a folder",
     )

@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Protocol
 
+from flowra.exceptions import printable
+
 __all__ = ["Bulletin", "StoreListener"]
+
+
+#: Characters of a line.
+_LONGEST = 1000
 
 
 class StoreListener(Protocol):
@@ -27,6 +33,7 @@ class Bulletin:
         self._lock = RLock()
         self._listeners: list[StoreListener] = []
         self._unheard: list[tuple[str, str]] = []
+        self._once: set[str] = set()
 
     @contextmanager
     def heard_by(self, listener: StoreListener) -> Iterator[None]:
@@ -42,9 +49,20 @@ class Bulletin:
             with self._lock:
                 self._listeners.remove(listener)
 
-    def say(self, text: str, level: str = "warning") -> None:
-        """Tell something."""
+    def say(self, text: str, level: str = "warning", *, once: str = "") -> None:
+        """Tell something, in a line that a terminal shows as it is: others may have written a part of it.
+
+        Args:
+            text: What there is to say.
+            level: `info` or `warning`.
+            once: What it is about; of what is about the same only the first is told. Empty to tell each.
+        """
+        text = printable(text, _LONGEST)
         with self._lock:
+            if once in self._once:
+                return
+            if once:
+                self._once.add(once)
             if not self._listeners:
                 self._unheard.append((text, level))
             for listener in self._listeners:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from flowra.exceptions import StoreError
+from flowra.storage.remote.options import without_secrets
 
 __all__ = ["OssAddress", "parse_address", "with_default_region"]
 
@@ -70,11 +71,11 @@ def parse_address(address: str) -> OssAddress:
     Raises:
         StoreError: It is no address of a store in OSS.
     """
-    parts = urlsplit(address)
+    parts, shown = urlsplit(address), without_secrets(address)
     if "@" in parts.netloc:
         raise StoreError(
             "an address in OSS holds no key",
-            where=f"oss://…@{parts.netloc.rpartition('@')[2]}",
+            where=shown,
             fix="take the key out, change it if anybody saw it, and give it as docs/oss.md says",
         )
     pairs = parse_qsl(parts.query, keep_blank_values=True)
@@ -83,18 +84,18 @@ def parse_address(address: str) -> OssAddress:
         # What stands behind an unknown name may be a key: the address is not repeated.
         raise StoreError(
             f"an address in OSS has no {unknown[0] if unknown else 'fragment'}",
-            where=f"oss://{parts.netloc}{parts.path}",
+            where=shown,
             fix=f"what may follow the question mark: {', '.join(_PARAMETERS)}",
         )
     given = dict(pairs)
     prefix = unquote(parts.path).strip("/")
     if not _BUCKET.fullmatch(parts.netloc) or not _PREFIX.fullmatch(prefix) or ".." in prefix.split("/"):
         raise StoreError(
-            f"{address} names no place in a bucket",
+            f"{shown} names no place in a bucket",
             fix="oss://bucket/folder: a bucket is called by 3 to 63 of a-z, 0-9 and -, a folder without blanks",
         )
-    internal = _truth(given.get("internal", "false"), address)
-    endpoint = _endpoint(given.get("endpoint") or os.environ.get("OSS_ENDPOINT", ""), address)
+    internal = _truth(given.get("internal", "false"), shown)
+    endpoint = _endpoint(given.get("endpoint") or os.environ.get("OSS_ENDPOINT", ""), shown)
     region = given.get("region") or os.environ.get("OSS_REGION", "") or _region_of(endpoint)
     read = OssAddress(
         bucket=parts.netloc,
@@ -104,7 +105,7 @@ def parse_address(address: str) -> OssAddress:
         internal=internal,
         profile=given.get("profile", ""),
         role=given.get("role", ""),
-        timeout=_seconds(given.get("timeout") or str(_TIMEOUT), address),
+        timeout=_seconds(given.get("timeout") or str(_TIMEOUT), shown),
         location=_location(parts.netloc, prefix, given),
     )
     return with_default_region(read, region)
@@ -138,14 +139,12 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-def _endpoint(given: str, address: str) -> str:
+def _endpoint(given: str, where: str) -> str:
     if not given:
         return ""
     found = _ENDPOINT.fullmatch(given)
     if found is None:
-        raise StoreError(
-            "that is no endpoint", where=address, fix="write a host: endpoint=oss-cn-hangzhou.aliyuncs.com"
-        )
+        raise StoreError("that is no endpoint", where=where, fix="write a host: endpoint=oss-cn-hangzhou.aliyuncs.com")
     scheme, host, port = found.groups()
     bare = host.strip("[]")
     if scheme is None:
@@ -158,19 +157,19 @@ def _region_of(endpoint: str) -> str:
     return found[1] if found else ""
 
 
-def _truth(text: str, address: str) -> bool:
+def _truth(text: str, where: str) -> bool:
     if text.lower() not in _TRUTH:
-        raise StoreError("internal is true or false", where=address)
+        raise StoreError("internal is true or false", where=where)
     return _TRUTH[text.lower()]
 
 
-def _seconds(text: str, address: str) -> float:
+def _seconds(text: str, where: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
     if not 0.1 <= seconds <= 600:
-        raise StoreError("timeout is a number of seconds from 0.1 to 600", where=address)
+        raise StoreError("timeout is a number of seconds from 0.1 to 600", where=where)
     return seconds
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flowra.exceptions import StoreError
+from flowra.storage.remote.options import without_secrets
 
 __all__ = ["BucketAddress", "Scheme", "parse_address"]
 
@@ -77,11 +78,11 @@ def parse_address(address: str) -> BucketAddress:
         StoreError: It is none, or something in it can't be.
     """
     parts = urlsplit(address)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    shown = without_secrets(address)
     if parts.scheme not in _OPTIONS:
         raise StoreError(f"{shown} is no address of a bucket", fix=f"begin it with one of {_listed(_OPTIONS)}")
     scheme: Scheme = parts.scheme
-    if "@" in parts.netloc:
+    if "@" in parts.netloc + parts.path:  # a secret may have a slash in it
         raise StoreError(
             "credentials don't belong in a store's address",
             where=shown,

@@ -1,7 +1,7 @@
 import pytest
 
 from flowra.exceptions import StoreError
-from flowra.storage.remote.options import RemoteOptions, split_address
+from flowra.storage.remote.options import RemoteOptions, split_address, without_secrets
 
 
 def test_what_is_the_pack_s_own_is_left_in_the_address():
@@ -65,3 +65,17 @@ def test_what_is_refused_is_said_without_the_password():
     with pytest.raises(StoreError) as refusal:
         split_address("s3://user:hush@bucket?heartbeat=x")
     assert "hush" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://user:hush@bucket/team?region=x",
+        "s3://user:a/hush@bucket/team",
+        "s3://bucket/team?secret=hush",
+        "s3://bucket/team#hush",
+        "s3://user:a?hush@bucket/team",
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_a_key(address):
+    assert without_secrets(address) == "s3://bucket/team"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 
@@ -68,6 +69,15 @@ def test_nothing_stays_on_the_disk_when_all_is_done(open_list, tmp_path):
     own.done(FIRST)
     own.close()
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_folder_that_was_removed_is_no_reason_to_fail(tmp_path):
+    listed = PendingList(tmp_path / "uploads", "s3://bucket")
+    listed.add(Pending(bytes(32)))
+    shutil.rmtree(tmp_path / "uploads")
+    listed.done(Pending(bytes(32)))
+    assert not list(listed.taken_over())
+    listed.close()
 
 
 def test_a_disk_that_takes_nothing_is_no_reason_to_fail(tmp_path):

@@ -107,6 +107,24 @@ def test_what_could_not_be_sent_is_tried_again_when_the_store_answers(open_queue
     assert len(tries) == 2
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_upload_that_fails_in_a_way_that_nobody_foresaw_stops_no_other(open_queue):
+    ready, uploaded = threading.Event(), []
+
+    def upload(queued):
+        ready.wait(10)
+        if queued.pending.key[0] < THREADS:
+            raise ArithmeticError
+        uploaded.append(queued)
+
+    queue = open_queue(upload)
+    for number in range(THREADS + 2):
+        queue.add(item(number))
+    ready.set()
+    assert not wait(queue)
+    assert len(uploaded) == 2
+
+
 def test_a_closed_queue_takes_nothing(open_queue):
     queue = open_queue(lambda queued: None)
     queue.close(5)

@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 from fixtures.faulty_stores import DENIED, UNAVAILABLE, FaultyStore, Listener
 
-from flowra.exceptions import StoreDeniedError, StoreUnavailableError
+from flowra.exceptions import StoreDeniedError, StoreError, StoreUnavailableError
 from flowra.storage.address import open_store
 from flowra.storage.codec.encoded import Encoded
 from flowra.storage.local.store import LocalStore
@@ -52,6 +52,57 @@ def elsewhere(tmp_path):
 
 def published(store, number):
     return store.publish(Record(key(number), "t/N", {"out": store.put(blob(number))}, 0.5, b"{}", 1.0))
+
+
+# ---- what is said
+
+
+def test_what_each_upload_and_each_question_runs_into_is_said_once(tiers, remote):
+    listener = Listener()
+    with tiers.heard_by(listener):
+        remote.faults = {"put": StoreError("no space", why="\x1b[31mfull"), "get": StoreError("garbled")}
+        for number in range(5):
+            published(tiers, number)
+        tiers.uploads.wait()
+        for number in range(5, 10):
+            ref = LocalStore(remote.path).put(blob(number))
+            assert tiers.get(ref) is None
+    assert len(listener.said) == 2
+    assert "full" in listener.said[0][1]
+    assert "\x1b" not in listener.said[0][1]
+
+
+def test_results_that_can_not_be_read_here_are_left_for_another_session(tiers, remote, tmp_path, monkeypatch):
+    listener = Listener()
+    remote.gate.clear()
+    with tiers.heard_by(listener):
+        for number in range(12):
+            published(tiers, number)
+
+        def fail(key):
+            raise StoreError("the index is broken")
+
+        monkeypatch.setattr(tiers.local, "lookup", fail)
+        remote.gate.set()
+        tiers.uploads.wait()
+    monkeypatch.undo()
+    assert [text for _, text in listener.said] == ["results are not uploaded: the index is broken"]
+    tiers.close()
+    with TieredStore(LocalStore(tmp_path / "a"), FaultyStore(remote.path), choice="all") as store:
+        with store.heard_by(Listener()):
+            assert not store.uploads.wait()
+        assert len(store.remote.store.lookup_many([key(number) for number in range(12)])) == 12
+
+
+def test_a_refusal_that_is_repeated_does_not_grow(tiers, remote):
+    remote.faults["put"] = DENIED
+    lengths = set()
+    for _ in range(3):
+        with pytest.raises(StoreDeniedError) as raised:
+            tiers.share(tiers.local.put(blob(1)))
+        lengths.add(len(raised.traceback))
+    assert len(lengths) <= 2
+    assert "403" in str(raised.value)
 
 
 # ---- reading

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowra.cli.run_view.view import RunView, counted, duration, items_in_words, reason_in_short, uploading_in_words
+from flowra.exceptions import printable
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class PlainView(RunView):
         elif isinstance(event, events.NodeFailed):
             self.say(f"{event.node} failed: {reason_in_short(event)}")
         elif isinstance(event, events.NodeSkipped):
-            self.say(f"{event.node} not run: {event.reason}")
+            self.say(f"{event.node} not run: {printable(event.reason)}")
         elif isinstance(event, events.Preview):
             self.say(f"{event.node}: {event.title + ': ' if event.title else ''}{event.summary}")
         elif isinstance(event, events.Uploading):

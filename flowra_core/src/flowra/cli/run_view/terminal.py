@@ -14,6 +14,7 @@ from flowra.cli.run_view.view import (
     total_in_words,
     uploading_in_words,
 )
+from flowra.exceptions import printable
 from flowra.execute.session import events
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class TerminalView(RunView):
             self._failed += 1
             self._end(event.node, "red", "✗", reason_in_short(event))
         elif isinstance(event, events.NodeSkipped):
-            self._end(event.node, "yellow", "–", event.reason)
+            self._end(event.node, "yellow", "–", printable(event.reason))
         elif isinstance(event, events.Uploading):
             self._live.start()
             self._uploading = uploading_in_words(event)

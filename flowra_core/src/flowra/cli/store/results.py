@@ -10,7 +10,7 @@ import click
 
 from flowra.cli.store.options import json_option, store_option
 from flowra.cli.text import print_json, print_table
-from flowra.exceptions import FlowraError, StoreError, UsageError
+from flowra.exceptions import FlowraError, StoreError, UsageError, printable
 from flowra.storage.reports import size_in_words
 
 if TYPE_CHECKING:
@@ -28,7 +28,13 @@ _SHOWN = 12
 @store_option
 @click.option("--local", is_flag=True, help="What is on this machine, of a store that machines share.")
 @click.option("--node", "types", metavar="TYPE", multiple=True, help="Only results of nodes of this type.")
-@click.option("--limit", default=50, show_default=True, help="The most results to show, the latest first; 0 for all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help="The most results to show, the latest first; 0 for all.",
+)
 @json_option
 def list_results(store: str | None, local: bool, types: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List results with their node type, size and age, the latest first."""
@@ -42,7 +48,13 @@ def list_results(store: str | None, local: bool, types: tuple[str, ...], limit: 
         print_json([_summary(record) for record in shown])
         return
     rows = [
-        [record.key.hex()[:_SHOWN], record.node_type, size_in_words(_size(record)), _age(record), _took(record)]
+        [
+            record.key.hex()[:_SHOWN],
+            printable(record.node_type),
+            size_in_words(_size(record)),
+            _age(record),
+            _took(record),
+        ]
         for record in shown
     ]
     if rows:
@@ -133,7 +145,7 @@ def _value(session: Session, store: Store, record: Record, name: str) -> Any:
     cache = ResultCache(store, Keyer(session.catalog, file_digest=store.file_digest), CachePolicy(), lambda *_: None)
     value = value_of(record.outputs[name], port.value_type)
     if isinstance(value, Ended):
-        click.echo(f"{name}: no value: {value.reason}", err=True)
+        click.echo(f"{name}: no value: {printable(value.reason)}", err=True)
         return None
     return ValueReader(cache, lambda _: None, lambda *_: None).plain(value), port.value_type
 

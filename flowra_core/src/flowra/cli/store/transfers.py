@@ -45,7 +45,10 @@ def push(store: str | None, as_json: bool, **selection: Any) -> None:
     if as_json:
         print_json({"results": len(records), "sent": sent, "left_from_before": left})
         return
-    click.echo(f"{sent:,} of {len(records):,} results sent, the others were there already")
+    if records:
+        click.echo(f"{sent:,} of {len(records):,} results sent, the others were there already")
+    elif not left:
+        click.echo("nothing to send: earlier runs have left nothing; --run last, or --all, sends what they did not")
     if left:
         click.echo(f"{left:,} results that earlier runs had left are there now")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from flowra.exceptions import StoreError
+from flowra.exceptions import StoreError, printable
 from flowra.storage.remote.objects import ObjectStore
-from flowra.storage.remote.options import RemoteOptions
+from flowra.storage.remote.options import RemoteOptions, without_secrets
 from flowra.storage.remote.shared_folder import SharedFolder
 from flowra.storage.remote.signing import RecordKeys
 from flowra.storage.remote.store import RemoteStore
@@ -41,7 +41,14 @@ def open_shared_folder(address: str) -> SharedFolder:
         StoreDeniedError: The folder is not there, or can't be looked into.
     """
     parts = urlsplit(address)
-    if parts.netloc or not parts.path or parts.query or parts.fragment:
+    if parts.query:
+        option = parts.query.partition("=")[0]
+        raise StoreError(
+            f"addresses with shared:// have no option {printable(option, 40)!r}",
+            where=without_secrets(address),
+            why="there are local, uploads, namespace, read_only, heartbeat, connections",
+        )
+    if parts.netloc or not parts.path or parts.fragment:
         raise StoreError(
             f"{address} is no address of a shared folder",
             fix="write three slashes and the whole path: shared:///mnt/team/flowra",

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from flowra.exceptions import StoreError, printable
 
-__all__ = ["DEFAULT_NAMESPACE", "RemoteOptions", "split_address"]
+__all__ = ["DEFAULT_NAMESPACE", "RemoteOptions", "split_address", "without_secrets"]
 
 DEFAULT_NAMESPACE = "default"
 #: Seconds between two signs of life of a session.
@@ -87,6 +87,15 @@ def split_address(address: str) -> tuple[str, RemoteOptions]:
     return bare, RemoteOptions(namespace, read_only, heartbeat, connections)
 
 
+def without_secrets(address: str) -> str:
+    """Return an address as errors show it: without its options, and without what stands before an `@`.
+
+    Neither belongs there if it is a key, and somebody who writes one there is told so without repeating it.
+    """
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0].partition('#')[0]}"
+
+
 def _usual(location: str) -> RemoteOptions:
     return RemoteOptions(heartbeat=_HEARTBEAT_OF_FOLDERS if location.startswith("shared:") else _HEARTBEAT)
 
@@ -104,7 +113,7 @@ def _number(address: str, name: str, value: str, least: float, most: float) -> f
 def _wrong(address: str, name: str, value: str, expected: str) -> StoreError:
     return StoreError(
         f"the option {name} of a store's address has a value it can't have",
-        where=address.rpartition("@")[2],
+        where=without_secrets(address),
         why=f"it is {printable(value, 80)!r}",
         fix=f"give {expected}",
     )

@@ -8,6 +8,7 @@ from typing import get_args
 from urllib.parse import quote, unquote
 
 from flowra.exceptions import StoreError, printable
+from flowra.storage.remote.options import without_secrets
 from flowra.storage.tiers.worth import UploadChoice
 
 __all__ = ["TierOptions", "split_tier_options"]
@@ -62,7 +63,7 @@ def split_tier_options(address: str) -> tuple[str, TierOptions]:
 def _wrong(address: str, name: str, value: str, expected: str) -> StoreError:
     return StoreError(
         f"the option {name} of a store's address has a value it can't have",
-        where=address.rpartition("@")[2],
+        where=without_secrets(address),
         why=f"it is {printable(value, 80)!r}",
         fix=f"give {expected}",
     )

@@ -69,21 +69,23 @@ class PendingList:
         """Take over what sessions that ended have left; yield it."""
         if not self._remote.is_dir():
             return
-        for folder in sorted(self._remote.iterdir()):
-            if folder == self._own or (descriptor := _lock(folder)) is None:
-                continue
-            try:
-                yield from self._take_over(folder)
-            finally:
-                os.close(descriptor)
+        with suppress(OSError):  # what can't be taken over now is left for another time
+            for folder in sorted(self._remote.iterdir()):
+                if folder == self._own or (descriptor := _lock(folder)) is None:
+                    continue
+                try:
+                    yield from self._take_over(folder)
+                finally:
+                    os.close(descriptor)
 
     def close(self) -> None:
         """Let go; what is still noted is another session's to take over."""
         if self._own is None:
             return
         descriptor, self._descriptor = self._descriptor, -1
-        if all(entry.name == _LOCK for entry in self._own.iterdir()):
-            _remove(self._own)
+        with suppress(OSError):  # somebody has removed the local tier
+            if all(entry.name == _LOCK for entry in self._own.iterdir()):
+                _remove(self._own)
         self._own = None
         os.close(descriptor)
 

@@ -202,6 +202,8 @@ class UploadQueue:
         finally:
             with self._changed:
                 self._threads -= 1
+                if self._waiting and not self._closed:
+                    self._need_thread()  # this one has failed in a way that nobody foresaw: others go on
                 self._changed.notify_all()
 
     def _next(self) -> Queued | Callable[[], object] | None:

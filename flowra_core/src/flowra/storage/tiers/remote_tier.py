@@ -98,7 +98,7 @@ class RemoteTier:
         except StoreDeniedError as error:
             self._refused(error)
         except StoreError as error:
-            self._bulletin.say(f"{self.location} could not be read: {in_words(error)}")
+            self._bulletin.say(f"{self.location} could not be read: {in_words(error)}", once=error.what)
         else:
             self._answered()
             return answer
@@ -113,7 +113,9 @@ class RemoteTier:
             StoreError: It can't.
         """
         if not self.writable:
-            raise self._reason or StoreDeniedError("the store is read-only", where=self.location)
+            # Not the first refusal itself: it would grow by a traceback each time.
+            fix = self._reason.fix if self._reason is not None else None
+            raise StoreDeniedError("the store is read-only", where=self.location, why=self.reason or None, fix=fix)
         if not self.answers():
             raise StoreUnavailableError("the store does not answer", where=self.location, why=self.reason or None)
         try:

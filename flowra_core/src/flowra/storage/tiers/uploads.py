@@ -223,7 +223,11 @@ class Uploads:
 
     def _upload(self, queued: Queued) -> None:
         pending = queued.pending
-        record = self._local.lookup(pending.key)
+        try:
+            record = self._local.lookup(pending.key)
+        except StoreError as error:
+            self._bulletin.say(f"results are not uploaded: {in_words(error)}", once=error.what)
+            return  # it stays noted
         if record is not None:
             try:
                 winner = self.published(record, replace=pending.replace)
@@ -237,5 +241,6 @@ class Uploads:
                 self._queue.drop_all()
                 return
             except StoreError as error:
-                self._bulletin.say(f"a result of {record.node_type} is not uploaded: {in_words(error)}")
+                said = f"a result of {record.node_type} is not uploaded: {in_words(error)}"
+                self._bulletin.say(f"{said} (others like it are not told of)", once=error.what)
         self._pending.done(pending)
