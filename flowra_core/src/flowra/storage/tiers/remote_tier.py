@@ -172,5 +172,7 @@ class RemoteTier:
 
 
 def in_words(error: StoreError) -> str:
-    """Return an error in a line."""
+    """Return an error in a line; of a store that is left alone, why that is so."""
+    if isinstance(error, CircuitOpenError) and error.why:
+        return error.why
     return f"{error.what}: {error.why}" if error.why else error.what
