@@ -112,5 +112,5 @@ def test_a_shared_folder_is_a_store(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("address", ["shared://host/store", "shared://", "shared:///tmp?unknown=1"])
 def test_what_names_no_shared_folder_is_refused(address):
-    with pytest.raises(StoreError, match="no address of a shared folder|have no option"):
+    with pytest.raises(StoreError, match=r"no address of a shared folder|have no option"):
         open_store(address)

@@ -108,6 +108,18 @@ def test_a_refusal_that_is_repeated_does_not_grow(tiers, remote):
 # ---- reading
 
 
+def test_what_can_not_be_brought_beforehand_is_no_error_yet(tiers, monkeypatch):
+    refs = [published(tiers, number).outputs["out"] for number in range(2)]
+
+    def fail(ref):
+        raise StoreError("the disk fails")
+
+    monkeypatch.setattr(tiers.local, "has", fail)
+    tiers.prepare(refs)
+    with pytest.raises(StoreError, match="the disk fails"):
+        tiers.has(refs[0])
+
+
 def test_what_one_machine_published_another_finds_and_keeps(tiers, elsewhere, remote):
     record = published(tiers, 1)
     assert not tiers.uploads.wait()

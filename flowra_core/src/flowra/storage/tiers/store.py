@@ -127,11 +127,12 @@ class TieredStore(Store):
 
     def prepare(self, refs: Iterable[BlobRef]) -> None:
         """Fetch those of some values that are not here, side by side."""
-        missing = [ref for ref in dict.fromkeys(refs) if not self.local.has(ref)]
-        if len(missing) > 1:
-            with ThreadPoolExecutor(min(_AT_ONCE, len(missing)), thread_name_prefix="flowra-fetch") as pool:
-                for _ in pool.map(self.get, missing):
-                    pass
+        with suppress(StoreError):  # whoever reads the value is told
+            missing = [ref for ref in dict.fromkeys(refs) if not self.local.has(ref)]
+            if len(missing) > 1:
+                with ThreadPoolExecutor(min(_AT_ONCE, len(missing)), thread_name_prefix="flowra-fetch") as pool:
+                    for _ in pool.map(self.get, missing):
+                        pass
 
     def _fetched(self, ref: BlobRef) -> memoryview | None:
         content = self.remote.ask(lambda store: store.get(ref), None)
