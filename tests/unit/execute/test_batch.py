@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from typing import ClassVar
 
 import numpy as np
@@ -219,6 +221,27 @@ def test_arrays_are_items_too_and_are_not_kept(session):
     graph.output("value", graph.add(Brightness, image=graph.input("image", Anything))["value"])
     images = ({"image": np.full((4, 4), number, np.uint8)} for number in range(30))
     assert [result["value"] for result in session.map(graph, images, ordered=True)] == list(map(float, range(30)))
+
+
+def test_what_items_give_is_let_go_with_them_and_not_when_rings_are_looked_for(session):
+    graph = Graph("bright")
+    graph.output("value", graph.add(Brightness, id="brightness", image=np.zeros(1))["value"])
+    given = []
+
+    def items():
+        for number in range(60):
+            image = np.full((4, 4), number, float)
+            given.append(weakref.ref(image))
+            yield {"brightness.image": image}
+
+    kept = []
+    gc.disable()
+    try:
+        for _ in session.map(graph, items(), in_flight=2):
+            kept.append(sum(each() is not None for each in given))
+    finally:
+        gc.enable()
+    assert max(kept) <= 6
 
 
 def test_outputs_are_written_only_where_a_folder_is_named_each_item_s_in_its_own(session, tmp_path):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowra.dag.context import RunContext
+from flowra.dag.context import NodeCancelledError, RunContext
 from flowra.dag.node import BaseArgs
 from flowra.exceptions import NodeFailedError
 from flowra.execute.capture import speaking
@@ -58,7 +58,10 @@ class TogetherRunner(CallRunner):
         alone: list[Call] = []
         with ExitStack() as holding:
             for call in calls:
-                self._sort(call, ready, alone, results)
+                try:
+                    self._sort(call, ready, alone, results)
+                except (NodeFailedError, NodeCancelledError) as error:
+                    results.append((call, _raising(error)))
             if len(ready) > 1 and not self._job.control.cancelled:
                 for each in ready:
                     if each.held is not None:
@@ -108,6 +111,9 @@ class TogetherRunner(CallRunner):
         context = RunContext(job.run_id, node.id, job.output_dir, reporter, job.origin, job.models)
         try:
             found = self._run_batch(site, context, able)
+        except NodeCancelledError as error:
+            results += [(each.call, _raising(error)) for each in able]
+            return [each for each in ready if each not in able]
         except NodeFailedError as error:
             reporter.log(node.id, f"{len(able)} items together: {error.why or error.what}; one by one now", "debug")
             return ready
@@ -122,7 +128,7 @@ class TogetherRunner(CallRunner):
     def _prepare(self, each: _Ready, site: Site) -> bool:
         try:
             each.args = prepared(each.call.node, site.node_class.InputArgs, self._data(each.call))
-        except NodeFailedError:
+        except (NodeFailedError, NodeCancelledError):
             return False  # it fails alone, when it is made alone
         return True
 
@@ -159,6 +165,15 @@ class TogetherRunner(CallRunner):
         finally:
             if not later and each.held is not None:
                 each.held.release()
+
+
+def _raising(error: NodeFailedError | NodeCancelledError) -> Callable[[], Any]:
+    """Return what raises an error for whoever takes a result up."""
+
+    def take() -> Any:
+        raise error
+
+    return take
 
 
 class _Outcome:

@@ -191,10 +191,10 @@ def _show_plan(
     import click
 
     from flowra.cli.text import print_json
-    from flowra.execute.batch.opening import defaults_of, open_batch
+    from flowra.execute.batch.opening import open_batch
     from flowra.execute.batch.source import ItemSource
 
-    source = ItemSource(items.given, sweep, defaults_of(asked.graph, asked.given))
+    source = ItemSource(items.given, sweep, asked.given)
     try:
         opened = open_batch(
             asked.graph, session.catalog, source, inputs=asked.given, targets=asked.targets, fields=items.fields,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from flowra.dag.key.parts import InputDigest, Unkeyable
 from flowra.dag.key.structure import structured
@@ -37,8 +39,6 @@ _SHOWN_ITEMS = 20
 _REMEMBERED = 10_000
 _REMEMBERED_PORTS = 1_000
 _REMEMBERED_TEXT = 200
-#: Bytes of arrays that are kept with their digests: the items of a batch may each bring one.
-_REMEMBERED_BYTES = 256 * 1024**2
 
 
 class _NoDigestError(ValueError):
@@ -60,8 +60,7 @@ class LiteralDigests:
         self._model_identity = model_identity
         self._validators: dict[int, tuple[Port, SchemaValidator]] = {}
         self._scalars: dict[tuple[int, type, Any], tuple[Port, InputDigest]] = {}
-        self._large: dict[tuple[int, int], tuple[Port, Any, InputDigest]] = {}
-        self._large_bytes = 0
+        self._large: dict[tuple[int, int], tuple[Port, ref[Any], InputDigest]] = {}
 
     def of(self, port: Port, value: Any) -> InputDigest | Unkeyable:
         """Return the digest of a literal that is given to a port."""
@@ -82,17 +81,17 @@ class LiteralDigests:
         if value is None or isinstance(value, _CONTAINERS):
             return self._of(port, value)
         large = self._large.get((id(port), id(value)))
-        if large is None:
-            found = self._of(port, value)
-            if isinstance(found, Unkeyable):
-                return found
-            self._large_bytes += int(getattr(value, "nbytes", 0))
-            if len(self._large) >= _REMEMBERED or self._large_bytes > _REMEMBERED_BYTES:
+        # Another value may have got its place in memory. The value itself is not kept: each item of a batch may bring
+        # one.
+        if large is not None and large[1]() is value:
+            return large[2]
+        found = self._of(port, value)
+        if isinstance(found, InputDigest):
+            if len(self._large) >= _REMEMBERED:
                 self._large.clear()
-                self._large_bytes = int(getattr(value, "nbytes", 0))
-            # With the value, lest another get its place in memory.
-            large = self._large[id(port), id(value)] = (port, value, found)
-        return large[2]
+            with suppress(TypeError):  # a value of a class that knows no weak references is digested each time
+                self._large[id(port), id(value)] = (port, ref(value), found)
+        return found
 
     def _of(self, port: Port, value: Any) -> InputDigest | Unkeyable:
         try:

@@ -6,11 +6,11 @@ tells which nodes depend on the item.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["NOTHING_VARIES", "Varied", "Varying", "holds_varying", "sample_of", "with_values"]
+__all__ = ["NOTHING_VARIES", "Varied", "Varying", "holds_varying", "names_in", "sample_of", "with_values"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,19 @@ NOTHING_VARIES = Varied()
 def holds_varying(value: Any) -> bool:
     """Tell whether a literal varies, or a part of it."""
     return isinstance(value, Varying) or (isinstance(value, list) and any(map(holds_varying, value)))
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """Yield the names of what varies in a literal, each once."""
+    names: dict[str, None] = {}
+    pending = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, Varying):
+            names[each.name] = None
+        elif isinstance(each, list):
+            pending += reversed(each)
+    yield from names
 
 
 def with_values(value: Any, value_of: Callable[[Varying], Any]) -> Any:

@@ -83,6 +83,7 @@ class BatchFeed:
         finish: Told how each ended, on the thread that ended it.
 
     Attributes:
+        stopped: Told when no more items are to be begun; the source of the items may wait at that time.
         error: What the source of the items raised.
     """
 
@@ -91,6 +92,7 @@ class BatchFeed:
         self._items = items
         self._window = window
         self._finish = finish
+        self.stopped: Callable[[], None] = lambda: None
         self.error: BaseException | None = None
 
     def run(self, begin: Callable[[BatchItem, Mapping[str, Filled]], None], skip: Callable[[BatchItem], None]) -> None:
@@ -107,7 +109,7 @@ class BatchFeed:
                 try:
                     if item.problem is not None:
                         raise item.problem
-                    filled = self.template.fill(item.values)
+                    filled = self.template.fill(item.values, item.of_graph)
                 except (GraphInvalidError, FlowraError) as error:
                     skip(item)
                     self.end(Ended(item, "failed", {}, error, 0.0, cached=False))
@@ -128,3 +130,4 @@ class BatchFeed:
     def stop(self) -> None:
         """Hand out no more items."""
         self._window.close()
+        self.stopped()

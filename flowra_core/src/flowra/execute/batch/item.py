@@ -22,6 +22,8 @@ class BatchItem:
         values: What it gives, by `input` or `node.port`.
         position: Where its values stand in the source of items and in each axis of the sweep.
         problem: Why it can't be run, if that is known before it is looked at.
+        of_graph: Which values the graph has, since the item does not give them: relative paths in them are taken from
+            the graph's folder.
     """
 
     index: int
@@ -29,6 +31,7 @@ class BatchItem:
     values: Mapping[str, Any]
     position: tuple[int, ...] = ()
     problem: FlowraError | None = None
+    of_graph: frozenset[str] = frozenset()
 
     @property
     def setting(self) -> tuple[int, ...]:

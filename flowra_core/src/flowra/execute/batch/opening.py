@@ -93,7 +93,7 @@ def _opened(
                 )
             axis_of[name] = number
     own = _literals_of(graph, catalog, names)
-    source.add_defaults(own)
+    source.add_defaults({**_defaults_of(graph), **own})
     values = {**own, **sample, **sweep.at([0] * len(sweep.axes))}
     varied = Varied(
         frozenset(name for name in axis_of if "." not in name),
@@ -113,7 +113,7 @@ def _opened(
         for place in range(len(axis)):
             position = [0] * len(sweep.axes)
             position[number - 1] = place
-            template.fill({**defaults_of(graph, inputs), **own, **sample, **sweep.at(position)})
+            template.fill({**_defaults_of(graph), **inputs, **own, **sample, **sweep.at(position)})
     return OpenedBatch(template, names)
 
 
@@ -131,10 +131,9 @@ def _outputs(plan: LogicalPlan, names: Iterable[str]) -> dict[str, NodeOutput]:
     return found
 
 
-def defaults_of(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an item has that does not give an input of the graph."""
-    defaults = {name: each.default for name, each in graph.inputs.items() if each.default is not MISSING}
-    return {**defaults, **inputs}
+def _defaults_of(graph: Graph) -> dict[str, Any]:
+    """Return the defaults of the inputs of a graph."""
+    return {name: each.default for name, each in graph.inputs.items() if each.default is not MISSING}
 
 
 def _literals_of(graph: Graph, catalog: NodeCatalog, names: Iterable[str]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class ItemSource:
     Args:
         items: What they give; None for one that gives nothing.
         sweep: The settings.
-        defaults: What an item has that does not give it.
+        inputs: Values of the graph's inputs, for items that don't give them.
         label: What people know an item by; its one text or path if None.
 
     Attributes:
@@ -37,14 +37,15 @@ class ItemSource:
         self,
         items: Iterable[Given] | None,
         sweep: Sweep,
-        defaults: Mapping[str, Any],
+        inputs: Mapping[str, Any],
         label: Callable[[Mapping[str, Any]], str] | None = None,
     ) -> None:
         self.sweep = sweep
         self.streams = items is not None
         self.total = len(sweep) if items is None else len(items) * len(sweep) if isinstance(items, Sized) else None
         self._items = iter([{}] if items is None else items)
-        self._defaults = dict(defaults)
+        self._inputs = dict(inputs)
+        self._of_graph: dict[str, Any] = {}
         self._label = label if label is not None else _label_of
         self._looked_at: list[Given] = []
         self._names: tuple[str, ...] = ()
@@ -60,9 +61,9 @@ class ItemSource:
             if not isinstance(given, FlowraError):
                 yield given
 
-    def add_defaults(self, defaults: Mapping[str, Any]) -> None:
-        """Add to what an item has that does not give it."""
-        self._defaults.update(defaults)
+    def add_defaults(self, of_graph: Mapping[str, Any]) -> None:
+        """Add what the graph has where an item, and who runs it, gives nothing."""
+        self._of_graph.update((name, value) for name, value in of_graph.items() if name not in self._inputs)
 
     @property
     def problem(self) -> FlowraError | None:
@@ -83,8 +84,9 @@ class ItemSource:
         ]
         for place, given in enumerate(itertools.chain(self._looked_at, self._items)):
             values, label, problem = self._read(given)
+            own = self._of_graph.keys() - given.keys() if isinstance(given, Mapping) else frozenset()
             for setting, chosen in settings:
-                yield BatchItem(next(numbers), label, {**values, **chosen}, (place, *setting), problem)
+                yield BatchItem(next(numbers), label, {**values, **chosen}, (place, *setting), problem, frozenset(own))
 
     def _read(self, given: Any) -> tuple[dict[str, Any], str, FlowraError | None]:
         if isinstance(given, FlowraError):
@@ -98,8 +100,9 @@ class ItemSource:
                 f"the item gives {', '.join(map(str, unknown))}, and the first item does not",
                 fix="give the same in each item, null where there is nothing to say",
             )
-        values = {name: given.get(name, self._defaults.get(name)) for name in self._names}
-        if missing := [name for name in self._names if name not in given and name not in self._defaults]:
+        defaults = {**self._of_graph, **self._inputs}
+        values = {name: given.get(name, defaults.get(name)) for name in self._names}
+        if missing := [name for name in self._names if name not in given and name not in defaults]:
             problem = problem or UsageError(f"the item does not give {', '.join(missing)}")
         return values, label, problem
 

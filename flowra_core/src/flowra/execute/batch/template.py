@@ -7,19 +7,20 @@ run, once; nodes that depend on a part of what varies are shared by the items th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from flowra.dag.plan.expansion import given_by_run, located
 from flowra.dag.plan.logical import Constant, LogicalPlan, NodeOutput, PlannedNode, outputs_in
-from flowra.dag.plan.mapping import literal_depth
+from flowra.dag.plan.mapping import item_type, literal_depth
 from flowra.dag.plan.merging import is_plain
 from flowra.dag.plan.planner import outputs_of
-from flowra.dag.plan.varying import Varying, holds_varying, sample_of, with_values
+from flowra.dag.plan.varying import holds_varying, names_in, sample_of, with_values
 from flowra.dag.port import Port
 from flowra.exceptions import GraphInvalidError, Problem
+from flowra.type.value.base import ValueType
 
 __all__ = ["BatchTemplate", "Filled", "OpenNode"]
 
@@ -160,16 +161,19 @@ class BatchTemplate:
                 shared *= max(length, 1)
         return shared
 
-    def fill(self, values: Mapping[str, Any]) -> dict[str, Filled]:
+    def fill(self, values: Mapping[str, Any], of_graph: Set[str] = frozenset()) -> dict[str, Filled]:
         """Put an item's values in.
 
         Args:
             values: By `input` or `node.port`, one for each name that varies.
+            of_graph: The names whose values the graph has: relative paths in them are taken from its folder, in the
+                others from the working directory.
 
         Raises:
             GraphInvalidError: Values can't be used; carries all that can't.
         """
         filled: dict[str, Filled] = {}
+        given = {name: value if name in of_graph else given_by_run(value) for name, value in values.items()}
         problems = [
             Problem(name, reason)
             for name, port in self._declared.items()
@@ -177,7 +181,7 @@ class BatchTemplate:
         ]
         for each in self.open:
             if each.filled:
-                filled[each.node.id] = self._filled(each, values, problems)
+                filled[each.node.id] = self._filled(each, values, given, problems)
         if problems:
             raise GraphInvalidError(
                 f"the item can't be run: {len(problems)} mistakes" if len(problems) > 1 else "the item can't be run",
@@ -185,7 +189,9 @@ class BatchTemplate:
             )
         return filled
 
-    def _filled(self, each: OpenNode, values: Mapping[str, Any], problems: list[Problem]) -> Filled:
+    def _filled(
+        self, each: OpenNode, values: Mapping[str, Any], given: Mapping[str, Any], problems: list[Problem]
+    ) -> Filled:
         node = each.node
         literals: dict[str, Any] = {}
         for name, open_literal in each.literals.items():
@@ -194,26 +200,26 @@ class BatchTemplate:
             plain = with_values(open_literal, lambda varying: values[varying.name])
             reason, depth = literal_depth(plain, port)
             if reason is not None:
-                problems.append(Problem(_name_in(open_literal), reason))
+                problems.append(Problem(", ".join(names_in(open_literal)), reason))
             elif depth != node.depths.get(name, 0):
-                problems.append(Problem(_name_in(open_literal), "is a list where the first item's is none, or is none"))
+                reason = "is a list where the first item's is none, or is none"
+                problems.append(Problem(", ".join(names_in(open_literal)), reason))
             else:
-                literals[name] = self._put_in(open_literal, port, values)
+                literals[name] = self._put_in(open_literal, port.value_type, given)
         init: dict[str, Any] = {}
         for name, argument in each.init.items():
             port = next(each for each in node.description.init if each.name == name)
             reason = port.reason_against(with_values(argument, lambda varying: values[varying.name]))
             if reason is not None:
-                problems.append(Problem(_name_in(argument), reason))
+                problems.append(Problem(", ".join(names_in(argument)), reason))
             else:
-                init[name] = self._put_in(argument, port, values)
+                init[name] = self._put_in(argument, port.value_type, given)
         if init:
             node = self._with_init(node, init)
         if not each.planned_anew:
             return Filled(node, literals)
-        links = {
-            name: _with_constants(binding, lambda varying: values[varying.name]) for name, binding in each.links.items()
-        }
+        types = {port.name: port.value_type for port in node.description.inputs}
+        links = {name: self._linked(binding, types[name], given) for name, binding in each.links.items()}
         own = dataclasses.replace(node, literals={**node.literals, **literals}, links={**node.links, **links})
         return Filled(own, None)
 
@@ -229,9 +235,17 @@ class BatchTemplate:
             found = self._initialised[key] = dataclasses.replace(node, init={**node.init, **init})
         return found
 
-    def _put_in(self, open_literal: Any, port: Port, values: Mapping[str, Any]) -> Any:
-        given = with_values(open_literal, lambda varying: given_by_run(values[varying.name]))
-        return located(given, port.value_type, self._folder)
+    def _put_in(self, open_literal: Any, value_type: ValueType, given: Mapping[str, Any]) -> Any:
+        return located(with_values(open_literal, lambda varying: given[varying.name]), value_type, self._folder)
+
+    def _linked(self, binding: Any, value_type: ValueType, given: Mapping[str, Any]) -> Any:
+        """Return what a port is linked to with values put into the literals in it."""
+        if isinstance(binding, Constant):
+            return Constant(self._put_in(binding.value, value_type, given))
+        if isinstance(binding, tuple) and not isinstance(binding, NodeOutput):
+            item = item_type(value_type) or value_type
+            return tuple(self._linked(each, item, given) for each in binding)
+        return binding
 
 
 def _opened(node: PlannedNode, before: Mapping[str, OpenNode], axis_of: Mapping[str, int]) -> OpenNode | None:
@@ -239,8 +253,8 @@ def _opened(node: PlannedNode, before: Mapping[str, OpenNode], axis_of: Mapping[
     literals = {name: value for name, value in node.literals.items() if holds_varying(value)}
     init = {name: value for name, value in node.init.items() if holds_varying(value)}
     links = {name: binding for name, binding in node.links.items() if any(True for _ in _constants(binding))}
-    axes = {axis_of[name] for value in (*literals.values(), *init.values()) for name in _names(value)}
-    axes |= {axis_of[name] for binding in links.values() for each in _constants(binding) for name in _names(each)}
+    axes = {axis_of[name] for value in (*literals.values(), *init.values()) for name in names_in(value)}
+    axes |= {axis_of[name] for binding in links.values() for each in _constants(binding) for name in names_in(each)}
     for source in node.sources():
         if source.node in before:
             axes.update(before[source.node].axes)
@@ -253,9 +267,7 @@ def _opened(node: PlannedNode, before: Mapping[str, OpenNode], axis_of: Mapping[
         node,
         literals={name: sample_of(value) for name, value in node.literals.items()} if literals else node.literals,
         init={name: sample_of(value) for name, value in node.init.items()} if init else node.init,
-        links={name: _with_constants(binding, lambda each: each.sample) for name, binding in node.links.items()}
-        if links
-        else node.links,
+        links={name: _with_samples(binding) for name, binding in node.links.items()} if links else node.links,
     )
     return OpenNode(
         sampled,
@@ -272,18 +284,6 @@ def _sources(bindings: Iterator[Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(output.node for binding in bindings for output in outputs_in(binding)))
 
 
-def _names(value: Any) -> Iterator[str]:
-    if isinstance(value, Varying):
-        yield value.name
-    elif isinstance(value, list):
-        for each in value:
-            yield from _names(each)
-
-
-def _name_in(value: Any) -> str:
-    return ", ".join(dict.fromkeys(_names(value)))
-
-
 def _constants(binding: Any) -> Iterator[Any]:
     """Yield the literals in a list of links that vary."""
     if isinstance(binding, Constant):
@@ -294,9 +294,9 @@ def _constants(binding: Any) -> Iterator[Any]:
             yield from _constants(each)
 
 
-def _with_constants(binding: Any, value_of: Any) -> Any:
+def _with_samples(binding: Any) -> Any:
     if isinstance(binding, Constant):
-        return Constant(with_values(binding.value, value_of))
+        return Constant(sample_of(binding.value))
     if isinstance(binding, tuple) and not isinstance(binding, NodeOutput):
-        return tuple(_with_constants(each, value_of) for each in binding)
+        return tuple(map(_with_samples, binding))
     return binding

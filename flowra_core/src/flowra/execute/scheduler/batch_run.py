@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from typing import Any
 
+from flowra.dag.context import NodeCancelledError
 from flowra.exceptions import FlowraError, NodeFailedError
 from flowra.execute.batch import feed as feeding
 from flowra.execute.batch.feed import BatchFeed
@@ -63,6 +64,7 @@ class BatchRun:
     def start(self) -> None:
         """Begin to take items, on a thread of its own: where they come from may keep it waiting. The lock is held."""
         self._crew.queue.hold(self.end_of_feed)
+        self._feed.stopped = self._close
         threading.Thread(target=copy_context().run, args=(self._take,), name="flowra-items", daemon=True).start()
 
     def _take(self) -> None:
@@ -72,6 +74,8 @@ class BatchRun:
     def close(self) -> None:
         """Begin no more items."""
         self._feed.stop()
+
+    def _close(self) -> None:
         with self._lock:
             if self._open:
                 self._open = False
@@ -102,23 +106,26 @@ class BatchRun:
         failure = _failure_in(
             value for state in end.eager if state.outputs is not None for value in state.outputs.values()
         )
-        outputs, error = self._plain(found)
+        outputs, error, cancelled = self._plain(found)
         if failure is not None:
             error = failure.error
         began = min((state.ran_at for state in replaced.own if state.ran_at), default=0.0)
         seconds = time.perf_counter() - began if began else 0.0
-        cancelled = failure is CANCELLED
+        cancelled = failure is CANCELLED or (cancelled and error is None)
         status = "cancelled" if cancelled else "succeeded" if error is None and failure is None else "failed"
         cached = status == "succeeded" and not any(state.ran_at for state in replaced.states)
         self._feed.end(feeding.Ended(replaced.item, status, outputs, error, seconds, cached))  # type: ignore[arg-type]
         with self._lock:
             end.ended = True
             self._lifetimes.taken(end.eager)
+            self._states.forget(end)
             self._ended()
 
-    def _plain(self, found: Mapping[str, Value]) -> tuple[dict[str, Any], FlowraError | None]:
+    def _plain(self, found: Mapping[str, Value]) -> tuple[dict[str, Any], FlowraError | None, bool]:
+        """Return plain values, why one is lost, and whether one was not computed again since the run was cancelled."""
         outputs: dict[str, Any] = {}
         error: FlowraError | None = None
+        cancelled = False
         for name, value in found.items():
             try:
                 outputs[name] = self._reader.plain(value)
@@ -126,7 +133,9 @@ class BatchRun:
                 continue
             except NodeFailedError as lost:
                 error = error or named(lost, self._wanted[name].node)
-        return outputs, error
+            except NodeCancelledError:
+                cancelled = True
+        return outputs, error, cancelled
 
 
 def _failure_in(values: Iterable[Value]) -> Failed | None:

@@ -75,6 +75,12 @@ class BatchStates:
         end.replaced = ItemEnd(item, states, own)
         return end, done
 
+    def forget(self, end: NodeState) -> None:
+        """Take apart what an item's states hold of each other once it has ended, so that they are let go at once."""
+        for each in self._template.open:
+            if self._shares[each.node.id] == 1:
+                end.scope[each.node.id].scope = {}
+
     def skip(self, item: BatchItem) -> list[NodeState]:
         """Take note that an item is not run, and return the states that nobody comes to take any more."""
         done = []

@@ -160,19 +160,22 @@ class Calls:
         self._crew.cost[gathering.node.type] = (time.perf_counter() - began) / len(results)
         if traits.resources:
             self._holding.give_back(gathering)
-        units = [unit for call, take in results if (unit := self._taken_up(call, take)) is not None]
-        with self._lock:
-            following = self._next_gathering(*self._gatherings.end(gathering))
-            units += [following] if following is not None else []
-            return self._crew.go_on_with(units)
+        return self._after(
+            gathering, [unit for call, take in results if (unit := self._taken_up(call, take)) is not None]
+        )
 
     def _give_up(self, gathering: Gathering) -> Unit | None:
         """Take up a gathering of a run that was cancelled."""
         if self._holding.units:
             self._holding.give_back(gathering)
         found = [self._settle(call, self._verdicts.without_value(call.name, CANCELLED)) for call in gathering.calls]
+        return self._after(gathering, [unit for unit in found if unit is not None])
+
+    def _after(self, gathering: Gathering, units: list[Unit]) -> Unit | None:
+        """Return what this thread does after a gathering: what became ready by it, or one that waited behind it."""
         with self._lock:
-            return self._crew.go_on_with([unit for unit in found if unit is not None])
+            following = self._next_gathering(*self._gatherings.end(gathering))
+            return self._crew.go_on_with([*units, *([following] if following is not None else [])])
 
     def _choose_lazy(self, call: Call) -> bool:
         """Have a call say which lazy inputs it needs; tell whether they are there already."""

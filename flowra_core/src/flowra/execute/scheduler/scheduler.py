@@ -84,6 +84,8 @@ class Scheduler:
         finally:
             with self._lock:
                 self._queue.close()
+            if feed is not None:
+                feed.stop()  # also where a mistake of ours ended the run
             self._calls.close()
         outcome = self._verdicts.outcome
         ended = {output: found for output in wanted if (found := scope[output.node].outputs) is not None}
@@ -247,6 +249,9 @@ class Scheduler:
                 consumer.waiting -= 1
                 if not consumer.waiting:
                     ready.append(consumer)
+            # What a batch's item gave, and who took it, is to be let go at once: not when rings are looked for.
+            state.literals = None
+            state.consumers = []
             if self._calls.parked:
                 ready += self._calls.unparked(state)
             self._lifetimes.taken(state.eager)

@@ -9,9 +9,10 @@ from contextvars import copy_context
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import ref
 
 from flowra.dag.port import jsonable
-from flowra.exceptions import FlowraError, StoreError
+from flowra.exceptions import FlowraError, NodeFailedError, StoreError
 from flowra.execute.batch import feed as feeding
 from flowra.execute.batch.feed import BatchFeed, Window
 from flowra.execute.batch.item import ItemResult, Totals, item_folder
@@ -31,12 +32,14 @@ __all__ = ["Batch"]
 class Batch:
     """The results of a batch, each once it is there; to be gone through once.
 
-    A batch that is no longer gone through is cancelled: with the loop that is left early, or by `close`.
+    A batch that is no longer gone through is cancelled: with the loop that is left early, or by `close`, of the batch
+    or of its session.
 
     Attributes:
         id: The id of its run; empty for a batch without items.
         output_dir: The folder for the files of the run.
         totals: How many items came to what, so far.
+        failures: Why nodes failed that run once for all items, by id, once it has ended.
         control: Stops it.
         warnings: What went wrong without stopping it, once it has ended.
         not_uploaded: Why not every result is in the remote store, where that is required, once it has ended.
@@ -55,6 +58,7 @@ class Batch:
         self.output_dir = Path()
         self.totals = Totals(source.total)
         self.control = control
+        self.failures: Mapping[str, NodeFailedError] = {}
         self.warnings: tuple[str, ...] = ()
         self.not_uploaded: StoreError | None = None
         self._ordered = ordered
@@ -68,7 +72,9 @@ class Batch:
         self._counting = threading.Lock()
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
-        self._generator: Generator[ItemResult, None, None] | None = None
+        # Not kept here: it has to end with the loop that goes through it.
+        self._generator: ref[Generator[ItemResult, None, None]] | None = None
+        self._status: Literal["succeeded", "failed", "cancelled"] | None = None
         self._began = time.perf_counter()
 
     def start(
@@ -92,12 +98,14 @@ class Batch:
 
     @property
     def status(self) -> Literal["running", "succeeded", "failed", "cancelled"]:
-        """How it ended, once it has: `failed` if an item failed, `cancelled` if not all were run."""
-        if self._thread is not None and self._thread.is_alive():
-            return "running"
-        if self.control.cancelled:
-            return "cancelled"
-        return "failed" if self.totals.failed else "succeeded"
+        """How it ended, once it has.
+
+        `failed` if an item failed, or a node that runs once for all of them; `cancelled` if not all were run.
+        """
+        if self._thread is None:
+            return "succeeded"
+        # Of what is not waited for nothing else will be heard.
+        return self._status or ("cancelled" if self.control.immediate else "running")
 
     def cancel(self) -> None:
         """End it after the nodes that are running."""
@@ -105,14 +113,15 @@ class Batch:
 
     def close(self) -> None:
         """Cancel what has not ended, and wait for what is running."""
-        if self._generator is not None:
-            self._generator.close()
         self._end()
 
-    def __iter__(self) -> Generator[ItemResult, None, None]:
-        if self._generator is None:
-            self._generator = self._taken()
-        return self._generator
+    def __iter__(self) -> Iterator[ItemResult]:
+        generator = self._generator() if self._generator is not None else None
+        if generator is None:
+            # What is left of a batch whose loop was left early is not given to another one.
+            generator = self._taken() if self._generator is None else _nothing()
+            self._generator = ref(generator)
+        return generator
 
     def __enter__(self) -> Batch:
         return self
@@ -126,8 +135,10 @@ class Batch:
         assert self._window is not None
         waiting: dict[int, ItemResult] = {}
         due = 0
+        taker = threading.get_ident()
         try:
             while (result := self._results.get()) is not None:
+                taker = threading.get_ident()
                 if not self._ordered:
                     self._window.leave()
                     yield result
@@ -141,20 +152,21 @@ class Batch:
             for index in sorted(waiting):
                 yield waiting[index]
         finally:
-            self._end()
+            # A loop that is left may be cleared away on a thread of the run, which must not wait for itself.
+            self._end(wait=threading.get_ident() == taker)
         if self._error is not None:
             raise self._error
 
-    def _end(self) -> None:
+    def _end(self, *, wait: bool = True) -> None:
         if self._thread is None:
             return
-        if self._thread.is_alive() and self._feed is not None:
-            if self._results.empty():
+        if self._status is None and self._feed is not None:
+            if self._results.empty() and wait:
                 self._thread.join(0.05)
-            if self._thread.is_alive():
+            if self._status is None:
                 self.control.cancel()
                 self._feed.stop()
-        if not self.control.immediate:
+        if wait and not self.control.immediate:
             self._thread.join()
 
     def _run(self, executor: Executor) -> None:
@@ -166,13 +178,17 @@ class Batch:
                 outcome = executor.execute(opened.job)
                 self._feed.raise_error()
             self.totals.seconds = time.perf_counter() - self._began
+            self.failures = outcome.failures
             failed = self.totals.failed or outcome.failures
+            status: Literal["succeeded", "failed", "cancelled"]
             status = "cancelled" if self.control.cancelled else "failed" if failed else "succeeded"
             opened.close(status, {})
             self.warnings = tuple(opened.warnings)
             self.not_uploaded = opened.not_uploaded
         except BaseException as error:  # noqa: BLE001  whoever takes the results gets it
             self._error = error
+            status = "cancelled" if isinstance(error, KeyboardInterrupt) else "failed"
+        self._status = status
         self._results.put(None)
 
     def _finish(self, ended: feeding.Ended) -> None:
@@ -213,6 +229,10 @@ class Batch:
             if self._stop_after is not None and self.totals.failed >= self._stop_after:
                 self._feed.stop()
         self._results.put(result)
+
+
+def _nothing() -> Generator[ItemResult, None, None]:
+    yield from ()
 
 
 def line_of(result: ItemResult) -> dict[str, Any]:

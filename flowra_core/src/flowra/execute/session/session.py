@@ -9,6 +9,7 @@ from functools import wraps
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from weakref import WeakSet
 
 from flowra.config.settings import load_settings
 from flowra.dag.catalog import NodeCatalog
@@ -16,8 +17,8 @@ from flowra.dag.graph import Graph
 from flowra.dag.plan.logical import LogicalPlan
 from flowra.dag.plan.physical import PhysicalPlan
 from flowra.dag.plan.planner import local_classes, outputs_of, plan_graph
-from flowra.exceptions import GraphError
-from flowra.execute.batch.opening import defaults_of, open_batch
+from flowra.exceptions import GraphError, UsageError
+from flowra.execute.batch.opening import open_batch
 from flowra.execute.batch.source import Given, ItemSource
 from flowra.execute.batch.sweep import Sweep
 from flowra.execute.control import RunControl
@@ -90,6 +91,7 @@ class Session:
         self._address = store
         self._store: Store | None = store if isinstance(store, Store) else None
         self._opening = threading.Lock()
+        self._batches: WeakSet[Batch] = WeakSet()
 
     @property
     @_with_own_packs
@@ -260,8 +262,11 @@ class Session:
             UsageError: There is no such input, node, port, target or run, or the folder can't be written to.
             StoreError: The store can't be opened.
         """
+        for name, number in (("in_flight", in_flight), ("stop_after", stop_after)):
+            if number is not None and number < 1:
+                raise UsageError(f"{name} is a number from 1, not {number}")
         sweep = sweep if isinstance(sweep, Sweep) else Sweep.matrix(sweep or {})
-        source = ItemSource(items, sweep, defaults_of(graph, inputs or {}), label)
+        source = ItemSource(items, sweep, inputs or {}, label)
         batch = Batch(
             source,
             control=control if control is not None else RunControl(),
@@ -274,6 +279,7 @@ class Session:
         )
         if planned is None:
             return batch
+        self._batches.add(batch)
         template = planned.template
         about = {"graph": _as_data(graph), "inputs": _plain_inputs(inputs), "batch": {}, **(header or {})}
         options = RunOptions(output_dir, observers, batch.control, policy, resume, about, uploads=uploads)
@@ -349,7 +355,9 @@ class Session:
         )[0]
 
     def close(self) -> None:
-        """Close the warm node instances, whatever the executor holds, and a store that the session opened."""
+        """Cancel batches that go on; close warm node instances, what the executor holds, a store that it opened."""
+        for batch in list(self._batches):
+            batch.close()
         self._executor.close()
         if self._store is not None and not isinstance(self._address, Store):
             self._store.close()
