@@ -234,11 +234,10 @@ def test_what_items_give_is_let_go_with_them_and_not_when_rings_are_looked_for(s
             given.append(weakref.ref(image))
             yield {"brightness.image": image}
 
-    kept = []
     gc.disable()
     try:
-        for _ in session.map(graph, items(), in_flight=2):
-            kept.append(sum(each() is not None for each in given))
+        results = session.map(graph, items(), in_flight=2)
+        kept = [sum(each() is not None for each in given) for _ in results]
     finally:
         gc.enable()
     assert max(kept) <= 6
@@ -279,6 +278,25 @@ def test_what_can_t_vary_is_refused_before_anything_runs(session, reciprocal, op
 def test_a_setting_that_does_not_fit_is_refused_before_anything_runs(session, reciprocal):
     with pytest.raises(GraphInvalidError, match=r"reciprocal\.value: "):
         session.map(reciprocal, sweep={"reciprocal.value": [1.0, "two"]}, inputs={"x": 1})
+
+
+@pytest.mark.parametrize(
+    ("items", "sweep", "where"),
+    [
+        ([{"reciprocal.value": "two"}], None, "the items"),
+        ([{"x": "two"}], None, "the items"),
+        (None, {"reciprocal.value": [1.0, "two"]}, "the sweep"),
+        (None, {"reciprocal.value": ["two"]}, "the sweep"),
+    ],
+)
+def test_a_mistake_of_items_and_of_a_sweep_is_said_to_be_theirs_and_not_the_graph_s(
+    session, reciprocal, items, sweep, where
+):
+    with pytest.raises(GraphInvalidError) as caught:
+        session.map(reciprocal, items, sweep=sweep, inputs={} if items and "x" in items[0] else {"x": 1})
+    assert caught.value.where == where
+    (problem,) = caught.value.problems
+    assert problem.place == next(iter(items[0] if items else sweep))
 
 
 def test_what_goes_together_has_to_be_as_many():

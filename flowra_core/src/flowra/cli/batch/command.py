@@ -127,7 +127,7 @@ def run_batch(
                 header={**asked.header, "batch": spec.to_json()},
             )
         except GraphInvalidError as error:
-            raise asked.located(error) from None
+            raise (error if error.where else asked.located(error)) from None
         summary = Summary(batch, asked.graph.name, sweep, best, spec.best, options.contact_sheet)
         table = options.results or (batch.output_dir / "results.csv" if batch.id else None)
         with view, batch, ExitStack() as writing:
@@ -142,7 +142,7 @@ def run_batch(
         summary.conclude(view.say, table, resumable=spec.file != STDIN)
     if batch.status == "cancelled":
         return 130
-    if batch.totals.failed:
+    if batch.totals.failed or batch.failures:
         return 5
     if batch.not_uploaded is not None:
         raise batch.not_uploaded
@@ -201,7 +201,7 @@ def _show_plan(
             outputs=outputs,
         )  # fmt: skip
     except GraphInvalidError as error:
-        raise asked.located(error) from None
+        raise (error if error.where else asked.located(error)) from None
     template = opened.template if opened is not None else None
     axes = ["item", *(", ".join(axis[0]) for axis in sweep.axes)]
     once = list(template.closed.nodes) if template is not None else []

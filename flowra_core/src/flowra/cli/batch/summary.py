@@ -68,13 +68,15 @@ class Summary:
             say(f"contact sheet: {readable_path(self._sheet.path)}")
         if table is not None:
             say(f"table: {readable_path(table)}")
+        for name, error in batch.failures.items():
+            say(f"failed: {name}, which runs once for all items: {printable((error.why or error.what), 160)}")
         of = f" of {totals.total:,}" if totals.total is not None and totals.total != totals.done else ""
         items = "1 item" if totals.done == 1 and not of else f"{totals.done:,}{of} items"
         parts = [items, totals_in_words(totals)]
         where = f", results in {readable_path(batch.output_dir)}" if batch.id and batch.output_dir.is_dir() else ""
         said = ", ".join(part for part in parts if part)
         say(f"{self._name}: {batch.status}, {said} in {duration(totals.seconds)}{where}")
-        if batch.id and (batch.status == "cancelled" or totals.failed):
+        if batch.id and (batch.status == "cancelled" or totals.failed or batch.failures):
             again = f"flowra run --resume {batch.id}"
             say(f"go on from here:  {again if resumable else again + ' --batch-file -  (with the items again)'}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -104,7 +105,10 @@ def _opened(
     given.update((name, values[name]) for name in varied.inputs if name in values)
     for local in local_classes(graph):
         catalog.add(local)
-    plan = plan_graph(graph, catalog, inputs=given, targets=targets, varied=varied)
+    try:
+        plan = plan_graph(graph, catalog, inputs=given, targets=targets, varied=varied)
+    except GraphInvalidError as error:
+        raise _of_what_varies(error, axis_of) from None
     declared = {name: input_port(graph.inputs[name]) for name in varied.inputs if name in graph.inputs}
     template = BatchTemplate(
         plan, (0 if source.streams else 1, *map(len, sweep.axes)), axis_of, declared, _outputs(plan, outputs)
@@ -113,8 +117,25 @@ def _opened(
         for place in range(len(axis)):
             position = [0] * len(sweep.axes)
             position[number - 1] = place
-            template.fill({**_defaults_of(graph), **inputs, **own, **sample, **sweep.at(position)})
+            try:
+                template.fill({**_defaults_of(graph), **inputs, **own, **sample, **sweep.at(position)})
+            except GraphInvalidError as error:
+                raise _of_what_varies(error, axis_of) from None
     return OpenedBatch(template, names)
+
+
+def _of_what_varies(error: GraphInvalidError, axis_of: Mapping[str, int]) -> GraphInvalidError:
+    """Return a mistake of the items or of the sweep as theirs: the graph, where a stand-in has it, has none."""
+    names = {name: name for name in axis_of} | {f"inputs.{name}": name for name in axis_of}
+    for name in axis_of:
+        node, _, port = name.partition(".")
+        names |= {f"nodes.{node}.{role}.{port}": name for role in ("inputs", "init")}
+    problems = [dataclasses.replace(each, place=names.get(each.place, "")) for each in error.problems]
+    if not all(each.place for each in problems):
+        return error
+    ofs = {"the sweep" if axis_of[each.place] else "the items" for each in problems}
+    where = " and ".join(sorted(ofs))
+    return GraphInvalidError(f"the graph can't be run with values of {where}", problems, where=where)
 
 
 def _outputs(plan: LogicalPlan, names: Iterable[str]) -> dict[str, NodeOutput]:
