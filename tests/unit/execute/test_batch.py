@@ -299,6 +299,12 @@ def test_a_mistake_of_items_and_of_a_sweep_is_said_to_be_theirs_and_not_the_grap
     assert problem.place == next(iter(items[0] if items else sweep))
 
 
+@pytest.mark.parametrize("items", [["me.jpg"], [5], [{1: 2.0}], {"x": 1}])
+def test_items_that_are_no_mappings_are_refused(session, reciprocal, items):
+    with pytest.raises(UsageError, match="an item gives inputs by name, not "):
+        session.map(reciprocal, items)
+
+
 def test_what_goes_together_has_to_be_as_many():
     with pytest.raises(UsageError, match="differs in number"):
         Sweep.zipped({"a.x": [1, 2], "b.y": [1]})

@@ -58,8 +58,8 @@ class ItemSource:
             except StopIteration:
                 return
             self._looked_at.append(given)
-            if not isinstance(given, FlowraError):
-                yield given
+            if _mistake_of(given) is None:
+                yield given  # type: ignore[misc]
 
     def add_defaults(self, of_graph: Mapping[str, Any]) -> None:
         """Add what the graph has where an item, and who runs it, gives nothing."""
@@ -68,7 +68,7 @@ class ItemSource:
     @property
     def problem(self) -> FlowraError | None:
         """Why the first item can't be had; None if it can."""
-        return next((each for each in self._looked_at if isinstance(each, FlowraError)), None)
+        return next((problem for each in self._looked_at if (problem := _mistake_of(each)) is not None), None)
 
     def items(self, names: Iterable[str]) -> Iterator[BatchItem]:
         """Yield the items.
@@ -89,10 +89,8 @@ class ItemSource:
                 yield BatchItem(next(numbers), label, {**values, **chosen}, (place, *setting), problem, frozenset(own))
 
     def _read(self, given: Any) -> tuple[dict[str, Any], str, FlowraError | None]:
-        if isinstance(given, FlowraError):
-            return {}, "", given
-        if not isinstance(given, Mapping):
-            return {}, "", UsageError(f"an item gives inputs by name, not {printable(repr(given), 80)}")
+        if (mistake := _mistake_of(given)) is not None:
+            return {}, "", mistake
         label = self._label(given)
         problem: FlowraError | None = None
         if unknown := [name for name in given if name not in self._names]:
@@ -105,6 +103,18 @@ class ItemSource:
         if missing := [name for name in self._names if name not in given and name not in defaults]:
             problem = problem or UsageError(f"the item does not give {', '.join(missing)}")
         return values, label, problem
+
+
+def _mistake_of(given: Any) -> FlowraError | None:
+    """Return why nothing can be read from an item; None if it can."""
+    if isinstance(given, FlowraError):
+        return given
+    if isinstance(given, Mapping) and all(isinstance(name, str) for name in given):
+        return None
+    return UsageError(
+        f"an item gives inputs by name, not {printable(repr(given), 80)}",
+        fix='give a mapping for each item, such as {"photo": "me.jpg"}',
+    )
 
 
 def _label_of(given: Mapping[str, Any]) -> str:
