@@ -75,6 +75,21 @@ class TestItems:
         assert rows[1]["total"] == "2.5"
         assert rows[2]["error"] == "it is no JSON object"
 
+    def test_a_node_beside_the_items_that_fails_is_told_of(self, batch):
+        nodes = {
+            "total": {"type": "play/Give", "inputs": {"value": {"$input": "total"}}},
+            "alone": {"type": "play/Join", "inputs": {"file": "not-there.txt"}},
+        }
+        inputs = {"total": {"type": "Float"}}
+        write_graph(
+            batch.work / "beside.json", nodes, name="beside", inputs=inputs, outputs={"total": {"$from": "total.value"}}
+        )
+        (batch.work / "totals.csv").write_text("total\n1\n", encoding="utf-8")
+        done = batch.run("run", "beside.json", "--batch-file", "totals.csv")
+        assert done.returncode == 5
+        assert re.search(r"^failed: alone, which runs once for all items: .*not-there\.txt$", done.stdout, re.M)
+        assert re.search(r"^item +given total +status +total$", done.stdout, re.M)
+
     def test_items_come_from_standard_input_too(self, batch):
         import subprocess
 

@@ -128,7 +128,7 @@ def run_batch(
             )
         except GraphInvalidError as error:
             raise (error if error.where else asked.located(error)) from None
-        summary = Summary(batch, asked.graph.name, sweep, best, spec.best, options.contact_sheet)
+        summary = Summary(batch, asked.graph, sweep, best, spec.best, options.contact_sheet)
         table = options.results or (batch.output_dir / "results.csv" if batch.id else None)
         with view, batch, ExitStack() as writing:
             rows = writing.enter_context(ResultsTable(table)) if table is not None else None

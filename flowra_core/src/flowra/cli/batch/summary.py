@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from flowra.cli.text import table_rows
 from flowra.exceptions import printable
 
 if TYPE_CHECKING:
+    from flowra.dag.graph import Graph
     from flowra.execute.batch.best import Best
     from flowra.execute.batch.item import ItemResult
     from flowra.execute.batch.sweep import Sweep
@@ -30,16 +31,19 @@ class Summary:
 
     Args:
         batch: The batch.
-        name: The graph's name.
+        graph: The graph.
         sweep: The settings.
         best: Finds the best of them; None if nobody asked.
         goal: What was asked, in words.
         sheet: Where the contact sheet goes; None for none.
     """
 
-    def __init__(self, batch: Batch, name: str, sweep: Sweep, best: Best | None, goal: str, sheet: Path | None) -> None:
+    def __init__(
+        self, batch: Batch, graph: Graph, sweep: Sweep, best: Best | None, goal: str, sheet: Path | None
+    ) -> None:
         self._batch = batch
-        self._name = name or "batch"
+        self._name = graph.name or "batch"
+        self._outputs = frozenset(graph.outputs)
         self._sweep = sweep
         self._best = best
         self._goal = goal
@@ -49,7 +53,7 @@ class Summary:
     def add(self, result: ItemResult) -> None:
         """Take a result into account."""
         if result.index < _SHOWN:
-            self._rows[result.index] = _row(result)
+            self._rows[result.index] = _row(result, self._outputs)
         if self._best is not None:
             self._best.add(result)
         if self._sheet is not None:
@@ -85,7 +89,8 @@ class Summary:
         if not rows:
             return []
         names = list(dict.fromkeys(name for row in rows for name in row))
-        names.sort(key=_ERROR.__eq__)  # that last
+        # Not each item has a label, or an error.
+        names.sort(key=lambda name: {"item": 0, "label": 1, _ERROR: 3}.get(name, 2))
         lines = table_rows(names, [[row.get(name, "") for name in names] for row in rows])
         hidden = done - len(rows)
         return [*lines, f"… and {hidden:,} more"] if hidden > 0 else lines
@@ -102,11 +107,16 @@ class Summary:
         return [f"best ({self._goal}): {setting}  {found.value:.6g}{mean}"]
 
 
-def _row(result: ItemResult) -> dict[str, str]:
+def _row(result: ItemResult, outputs: Set[str]) -> dict[str, str]:
     row = {"item": str(result.index)}
     if result.label:
         row["label"] = printable(result.label, 60)
-    row.update((name, _short(value)) for name, value in result.given.items() if str(value) != result.label)
+    # An input may have the name of an output.
+    row.update(
+        (f"given {name}" if name in outputs else name, _short(value))
+        for name, value in result.given.items()
+        if str(value) != result.label
+    )
     row["status"] = "cached" if result.cached else result.status
     for name, value in result.outputs.items():
         where = result.files.get(name, {})
