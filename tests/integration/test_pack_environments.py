@@ -224,10 +224,10 @@ def replaced(path: Path, old: str, new: str) -> None:
 def test_an_environment_whose_flowra_speaks_otherwise_is_refused_with_the_mend(place):
     [old] = [path for path in environments(place) if path.name.startswith("old-")]
     [isolation] = old.glob(".venv/lib/python*/site-packages/flowra/execute/isolation")
-    replaced(isolation / "wire.py", "PROTOCOL = 1", "PROTOCOL = 2")
+    replaced(isolation / "wire.py", "PROTOCOL = 2", "PROTOCOL = 3")
     done = place.flowra("run", one_node(place))
     assert done.returncode == 4
-    assert "speaks version 2 of the protocol, this one version 1" in done.stderr
+    assert "speaks version 3 of the protocol, this one version 2" in done.stderr
     assert "make it anew, with this Flowra: flowra pack install --isolated flowra-old" in done.stderr
     # An older one may have nothing that could answer.
     shutil.rmtree(isolation)

@@ -5,6 +5,8 @@ The faults are between the client and the server, by a proxy on loopback.
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import pytest
 from fixtures.fault_proxy import (
     answer,
@@ -23,6 +25,7 @@ from flowra.exceptions import StoreUnavailableError
 from flowra_s3 import service
 from flowra_s3.objects import BucketObjects
 
+OBSTORE = tuple(map(int, version("obstore").split(".")[:2]))
 LARGE = bytes(range(256)) * (68 << 10)  # 17 MiB: three parts
 
 
@@ -82,7 +85,8 @@ def test_an_upload_that_breaks_leaves_nothing(behind, proxy, server, bucket, fau
             write()
         proxy.clear()
     assert list(behind.list()) == []
-    assert "Uploads" not in server.client().list_multipart_uploads(Bucket=bucket)
+    if OBSTORE >= (0, 12):  # the one for Python 3.10 leaves the parts of a broken upload: docs/s3.md says what helps
+        assert "Uploads" not in server.client().list_multipart_uploads(Bucket=bucket)
     behind.upload("a", source)
     assert behind.get("a") == LARGE
 

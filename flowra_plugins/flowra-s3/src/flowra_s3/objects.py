@@ -146,7 +146,8 @@ class BucketObjects(ObjectStore):
                 if not self._bucket_seen:
                     next(iter(obstore.list(self._client, chunk_size=1)), None)
                 return None
-        return _info(found)
+        # By the name that was asked for: obstore 0.11 tells it with the prefix before it.
+        return _info(found)._replace(name=name)
 
     def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield objects; see `ObjectStore.list`. Services are asked by whole segments: `a/b` asks for all below `a`."""
@@ -263,4 +264,5 @@ def _attributes(views: Sequence[memoryview]) -> Any:
 
 
 def _info(found: Any) -> ObjectInfo:
-    return ObjectInfo(found["path"], found["size"], found["last_modified"].timestamp())
+    # Whole seconds: a list may tell milliseconds where the answer about one object has none.
+    return ObjectInfo(found["path"], found["size"], float(int(found["last_modified"].timestamp())))
