@@ -1,10 +1,8 @@
-"""Canonical pictures into files: what each format can hold, and writing that leaves nothing half done."""
+"""Canonical pictures into files: what each format can hold."""
 
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from flowra.type.whole_files import write_whole
 from flowra_image.errors import ImageError
 from flowra_image.pixels import Pixels, Rgba, describe, flatten, has_alpha, mode_of
 
-__all__ = ["FORMATS", "PictureFormat", "encode", "format_for", "save", "write_atomically"]
+__all__ = ["FORMATS", "PictureFormat", "encode", "format_for", "save"]
 
 
 @dataclass(frozen=True)
@@ -149,36 +148,8 @@ def save(
     path = Path(path)
     kind = format_for(path, format)
     data = encode(image, kind, quality=quality, background=background, compression=compression)
-    write_atomically(path, data, overwrite=overwrite)
+    write_whole(path, data, overwrite=overwrite, failed=ImageError)
     return path
-
-
-def write_atomically(path: Path, data: bytes, *, overwrite: bool = True) -> None:
-    """Write a file so that nobody ever sees a part of it; raises `ImageError` with the reason if that fails."""
-    temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as stream:
-                stream.write(data)
-            if overwrite:
-                temporary.replace(path)
-            else:
-                # Unlike a look beforehand, a link can't replace a file that appears in between.
-                os.link(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except FileExistsError:
-        raise ImageError(
-            f"{path} exists already" if path.exists() else f"a part of {path} is a file, not a folder",
-            fix="choose another name, or switch overwriting on",
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"can't write {path}",
-            why=getattr(error, "strerror", None) or str(error),
-            fix="choose a folder that you may write to, on a disk with room",
-        ) from error
 
 
 def _check_fits(image: Pixels, kind: PictureFormat) -> None:

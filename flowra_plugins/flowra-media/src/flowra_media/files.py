@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from flowra.type.whole_files import whole_file, write_whole
 from flowra_media.errors import MediaError, MediaLimitError
 
 __all__ = ["publishing", "read_bytes", "require_file", "write_bytes"]
 
 
-@contextmanager
-def publishing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Give a temporary path to write to, with the same ending; what lies there at the end becomes the file.
-
-    Args:
-        path: Where to; folders on the way are made.
-        overwrite: Whether a file that is there already is replaced.
+def publishing(path: Path, *, overwrite: bool = True) -> AbstractContextManager[Path]:
+    """Give a temporary path to write to; what lies there at the end becomes the file.
 
     Raises:
         MediaError: The file can't be written, or is there and must not be replaced.
     """
-    temporary = path.with_name(f".{path.stem[:60]}.{secrets.token_hex(4)}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield temporary
-            if overwrite:
-                temporary.replace(path)
-            else:
-                # Unlike a look beforehand, a link can't replace a file that appears in between.
-                os.link(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except FileExistsError:
-        raise MediaError(
-            f"{path} exists already" if path.exists() else f"a part of {path} is a file, not a folder",
-            fix="choose another name, or switch overwriting on",
-        ) from None
-    except OSError as error:
-        raise MediaError(
-            f"can't write {path}",
-            why=error.strerror or str(error),
-            fix="choose a folder that you may write to, on a disk with room",
-        ) from error
+    return whole_file(path, overwrite=overwrite, failed=MediaError)
 
 
 def write_bytes(path: Path, data: bytes, *, overwrite: bool = True) -> None:
     """Write a file so that nobody ever sees a part of it; raises `MediaError` with the reason if that fails."""
-    with publishing(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(data)
+    write_whole(path, data, overwrite=overwrite, failed=MediaError)
 
 
 def require_file(path: Path) -> int:

@@ -15,6 +15,8 @@ from flowra.storage.codec import npy
 from flowra.storage.codec.encoded import Buffer
 from flowra.type.handler import ValueHandler
 from flowra.type.value_type import ValueType
+from flowra.type.whole_files import write_whole
+from flowra_image.errors import ImageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,10 +128,8 @@ def ending(stem: Path, suffix: str) -> Path:
 
 def write_npy(array: NDArray[Any], stem: Path) -> Path:
     """Write the array as `stem.npy`, whole or not at all."""
-    from flowra_image.writing import write_atomically
-
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
     path = ending(stem, ".npy")
-    write_atomically(path, stream.getvalue())
+    write_whole(path, stream.getvalue(), failed=ImageError)
     return path

@@ -11,8 +11,9 @@ from flowra.storage.codec import canonical
 from flowra.storage.codec.encoded import Buffer
 from flowra.type.handler import ValueHandler
 from flowra.type.value_type import Detections, ValueType
+from flowra.type.whole_files import write_whole
+from flowra_image.errors import ImageError
 from flowra_image.types.arrays import ending
-from flowra_image.writing import write_atomically
 
 __all__ = ["DetectionsHandler"]
 
@@ -61,5 +62,7 @@ class DetectionsHandler(ValueHandler[Detections]):
     def export(self, value: Detections, stem: Path) -> Path:
         """Write a `.json` file."""
         path = ending(stem, ".json")
-        write_atomically(path, (json.dumps(value.to_json(), indent=2, ensure_ascii=False) + "\n").encode())
+        write_whole(
+            path, (json.dumps(value.to_json(), indent=2, ensure_ascii=False) + "\n").encode(), failed=ImageError
+        )
         return path

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowra.type.value_type import Image, ValueType
+from flowra.type.whole_files import write_whole
 from flowra_image.errors import ImageError
 from flowra_image.geometry import resize_exactly, target_size
 from flowra_image.pixels import Pixels, describe, size_of, to_dtype, to_mode
 from flowra_image.segmenting import mask_to_picture
 from flowra_image.types.arrays import ArrayHandler, as_array, ending, identity, locked, range_of
-from flowra_image.writing import FORMATS, encode, write_atomically
+from flowra_image.writing import FORMATS, encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class AnyImageHandler(ArrayHandler[Pixels]):
         """Write a PNG; a float picture is written with 16 bits."""
         deep = to_dtype(value, "uint16") if value.dtype == np.float32 else value
         path = ending(stem, ".png")
-        write_atomically(path, encode(deep, FORMATS["png"], compression=1))
+        write_whole(path, encode(deep, FORMATS["png"], compression=1), failed=ImageError)
         return path
 
     def thumbnail(self, value: Pixels, max_size: int) -> bytes | None:
