@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Mapping
 
 from flowra.execute.awaiter import Awaiter
 from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.instances import InstancePool
 from flowra.execute.resources import Ledger, Offer, check_needs
+from flowra.execute.resources.limits import usable_cores
 from flowra.execute.scheduler.scheduler import Scheduler
 from flowra.execute.together import TogetherRunner
 
@@ -16,6 +17,8 @@ __all__ = ["LocalExecutor"]
 
 #: Bytes of values that a run keeps in memory, unless it is told otherwise.
 MEMORY = 2 * 1024**3
+#: How many threads there are beside those that compute, for nodes that wait.
+_WAITING = 4
 
 
 class LocalExecutor(Executor):
@@ -25,8 +28,8 @@ class LocalExecutor(Executor):
     has run, unless it was asked for.
 
     Args:
-        threads: How many nodes run at once, at most; four more than there are processors if None, since nodes also
-            wait for files and networks.
+        threads: How many nodes run at once, at most. If None, as many as there are processors while these are busy, and
+            four more beside them, since nodes also wait for files and networks.
         memory: Bytes of values that are kept in memory, at most, where they can be had again from a store.
         resources: How much there is of what nodes state in `resources`, by name, in place of what is found on this
             machine; the setting `resources` if None. Nodes that run at the same time never need more together, and
@@ -36,7 +39,8 @@ class LocalExecutor(Executor):
     def __init__(
         self, *, threads: int | None = None, memory: int = MEMORY, resources: Mapping[str, float] | None = None
     ) -> None:
-        self._threads = threads if threads is not None else min(32, (os.cpu_count() or 1) + 4)
+        self._processors = threads if threads is not None else max(1, math.ceil(usable_cores()))
+        self._threads = threads if threads is not None else self._processors + _WAITING
         self._memory = memory
         self._ledger = Ledger(Offer(resources))
         self._pool = InstancePool(offer=self._ledger.offer)
@@ -50,7 +54,9 @@ class LocalExecutor(Executor):
         """
         check_needs(job.plan, self._ledger.offer)
         runner = TogetherRunner(job, self._pool, job.cache, self._awaiter)
-        return Scheduler(job, runner, self._ledger, threads=self._threads, memory=self._memory).run()
+        return Scheduler(
+            job, runner, self._ledger, threads=self._threads, processors=self._processors, memory=self._memory
+        ).run()
 
     def close(self) -> None:
         """Close the warm instances."""

@@ -106,6 +106,7 @@ class Calls:
         if (block := blocked(call)) is not None:
             return self._settle(call, self._verdicts.without_value(call.name, block))
         description = call.node.description
+        clock = self._crew.clock(description.type)
         began = time.perf_counter()
         try:
             if description.lazy_ports:
@@ -125,7 +126,7 @@ class Calls:
             return None
         except _WITHOUT_RESULT as error:
             return self._without_result(call, error)
-        self._crew.cost[description.type] = time.perf_counter() - began
+        self._crew.measured(description.type, began, clock)
         if type(result) is dict:
             return self._settle(call, result)
         if isinstance(result, Later):
@@ -155,9 +156,10 @@ class Calls:
         traits = gathering.node.description.traits
         if traits.resources and not self._holding.take(gathering, traits.resources):
             return None
+        clock = self._crew.clock(gathering.node.type)
         began = time.perf_counter()
         results = self._runner.call_together(gathering.calls, self._finish_later)
-        self._crew.cost[gathering.node.type] = (time.perf_counter() - began) / len(results)
+        self._crew.measured(gathering.node.type, began, clock, len(results))
         if traits.resources:
             self._holding.give_back(gathering)
         return self._after(

@@ -1,16 +1,18 @@
 """The threads of a run: each goes on with what has become ready by what it has run.
 
 Only what else became ready goes through the queue. So a run of cheap nodes stays on one thread, and dear ones spread
-over all.
+over all; but no more of them compute at once than there are processors.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 
 from flowra.execute.scheduler.gathering import Gathering
+from flowra.execute.scheduler.load import Load
 from flowra.execute.scheduler.ready import ReadyQueue
 from flowra.execute.scheduler.state import Call, NodeState
 
@@ -28,6 +30,7 @@ class Crew:
 
     Args:
         most: How many threads there are, at most, the run's own included.
+        processors: How many of them go on taking work while the process keeps that many processors busy.
         hurried: Whether the run was cancelled: what is put off is ready then.
         do: Runs a unit, and returns what the thread is to do next.
 
@@ -38,7 +41,9 @@ class Crew:
         crash: A mistake of ours that ended the run.
     """
 
-    def __init__(self, most: int, hurried: Callable[[], bool], do: Callable[[Unit], Unit | None]) -> None:
+    def __init__(
+        self, most: int, processors: float, hurried: Callable[[], bool], do: Callable[[Unit], Unit | None]
+    ) -> None:
         self.queue: ReadyQueue[Unit] = ReadyQueue(hurried)
         self.lock = self.queue.lock
         self.ended = 0
@@ -49,6 +54,9 @@ class Crew:
         self._threads = 0
         # Threads that have come back from a call that ran out of time: others have taken their places.
         self._returned = 0
+        # Threads whose calls ran out of time and have not come back: they may compute for ever, and count for nothing.
+        self._lost = 0
+        self._load = Load(processors)
         # Whether calls may run out of time: a thread can't end the call that it runs, and the run's own has to return.
         self._guarded = False
         # What every thread runs in: with the session's own packs.
@@ -102,8 +110,10 @@ class Crew:
         if unit is None or (self._threads and not self._is_dear(unit)):
             return
         if self.queue.idle:
-            self.queue.wake()
+            if self._has_room(unit, self._at_work()):
+                self.queue.wake()
         elif self._threads < self._most - (not self._guarded):
+            # It looks for itself whether there is room for it, now and later.
             self._start_thread()
 
     def guard(self) -> None:
@@ -116,12 +126,14 @@ class Crew:
     def replace_thread(self) -> None:
         """Let another thread take the place of one whose call ran out of time. The lock is held."""
         self._most += 1
+        self._lost += 1
         self._start_thread()
 
     def thread_came_back(self) -> None:
         """Note that the call has ended after all in which a thread was that has been replaced."""
         with self.lock:
             self._returned += 1
+            self._lost -= 1
 
     def end_run(self, error: BaseException) -> None:
         """End the run for a mistake of ours: it must not end a thread alone."""
@@ -129,8 +141,38 @@ class Crew:
             self.crash = self.crash or error
             self.queue.close()
 
+    def clock(self, node_type: str) -> tuple[float, float] | None:
+        """Return the seconds that this thread, and the process, have computed; None where calls are not that dear."""
+        if self.cost.get(node_type, 0.0) < CHEAP:
+            return None
+        return time.thread_time(), time.process_time()
+
+    def measured(self, node_type: str, began: float, clock: tuple[float, float] | None, calls: int = 1) -> None:
+        """Note what calls of a node type took on this thread.
+
+        Args:
+            node_type: The type.
+            began: When they began, by `time.perf_counter`.
+            clock: What `clock` gave then.
+            calls: How many they were.
+        """
+        seconds = time.perf_counter() - began
+        self.cost[node_type] = seconds / calls
+        if clock is not None:
+            self._load.note(node_type, seconds, time.thread_time() - clock[0], time.process_time() - clock[1])
+
     def _is_dear(self, unit: Unit) -> bool:
         return unit.node is None or self.cost.get(unit.node.type, CHEAP) >= CHEAP
+
+    def _at_work(self) -> int:
+        """Return how many threads run something. The lock is held."""
+        return self._threads + (not self._guarded) - self.queue.idle - self._lost
+
+    def _has_room(self, unit: Unit, at_work: int) -> bool:
+        """Tell whether one more thread beside those at work may run a unit. The lock is held."""
+        if at_work < self._load.processors or unit.node is None or self._load.waits(unit.node.type):
+            return True
+        return self._load.is_idle()
 
     def _start_thread(self) -> None:
         self._threads += 1
@@ -144,6 +186,8 @@ class Crew:
         def willing(unit: Unit) -> bool:
             nonlocal seen
             stuck, seen = self.ended == seen, self.ended
+            if not self._has_room(unit, self._at_work() - 1):
+                return False
             return stuck or self._guarded or self._is_dear(unit)
 
         try:

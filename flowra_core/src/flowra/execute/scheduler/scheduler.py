@@ -37,15 +37,25 @@ class Scheduler:
         runner: Makes the calls.
         ledger: Gives out what calls need.
         threads: How many calls run at once, at most.
+        processors: How many of them compute at once; None for no other limit than `threads`.
         memory: Bytes of values that are kept in memory, at most; beyond it the oldest are left to the store.
     """
 
-    def __init__(self, job: Job, runner: CallRunner, ledger: Ledger, *, threads: int, memory: int) -> None:
+    def __init__(
+        self,
+        job: Job,
+        runner: CallRunner,
+        ledger: Ledger,
+        *,
+        threads: int,
+        processors: float | None = None,
+        memory: int,
+    ) -> None:
         self._job = job
         self._runner = runner
         self._memory = MemoryBudget(memory, runner)
         runner.reader.loaded = lambda value: self._memory.add({"": value})
-        self._crew = Crew(threads, lambda: job.control.cancelled, self._do)
+        self._crew = Crew(threads, processors or threads, lambda: job.control.cancelled, self._do)
         self._verdicts = Verdicts(job, self._crew)
         self._holding = Holding(ledger, self._crew)
         following = Consequences(self._settle, self._expand, self._activate)
