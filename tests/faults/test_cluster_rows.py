@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fixtures.cluster_nodes import Crash, Draw, Greedy, Send, Work
+from fixtures.cluster_nodes import Crash, Draw, Greedy, Overwrite, Send, Work
 from fixtures.clusters import Shared
 from fixtures.fault_pack import of
 
@@ -130,6 +130,18 @@ def test_a_node_with_effects_whose_worker_is_lost_is_reported_and_not_run_again(
     keys = {line for line in ledger.lines() if line.startswith("key ")}
     assert times_run(ledger, "send") == 2
     assert len(keys) == 1
+
+
+def test_a_node_whose_effect_may_be_repeated_is_run_again_when_its_worker_is_lost(session, ledger):
+    graph = Graph("idempotent")
+    written = graph.add(Overwrite, id="write", value=1, seconds=0.5, ledger=str(ledger))
+    graph.output("value", written["value"])
+    killer = killed_while(ledger, "write")
+    run = session.run(graph).raise_for_status()
+    killer.join()
+    assert run.outputs == {"value": 2}
+    assert times_run(ledger, "write") == 2
+    assert len({line for line in ledger.lines() if line.startswith("key ")}) == 1
 
 
 def test_row_14_a_resource_that_no_worker_has_is_refused_before_the_run(session, ledger):

@@ -53,6 +53,9 @@ class Node:
     deterministic: ClassVar[bool] = True
     #: Whether it changes something outside: sends, deletes, writes over. Such a node is never cached.
     effects: ClassVar[bool] = False
+    #: Whether its effect done twice is the same as done once, as writing a file is: then it is run again where a worker
+    #: was lost with it, and goes to workers together with others.
+    idempotent: ClassVar[bool] = False
     #: Whether a stored result may stand in for running it; None means: if it is deterministic and has no effects.
     cacheable: ClassVar[bool | None] = None
     #: Whether its results go to a remote store that machines share; None lets the store decide, by size and time.
@@ -179,6 +182,7 @@ class Node:
             cacheable=cls.deterministic and not cls.effects if cls.cacheable is None else cls.cacheable,
             deterministic=cls.deterministic,
             effects=cls.effects,
+            idempotent=cls.idempotent,
             retries=cls.retries,
             timeout=cls.timeout,
             isolation=cls.isolation,
@@ -291,11 +295,13 @@ def _trait_mistakes(cls: type[Node], name: str) -> list[Problem]:
     found += _batch_mistakes(cls, name)
     if cls.cacheable and cls.effects:
         found.append(Problem(f"{name}.cacheable", "a node with effects can't be cached: its effect would be left out"))
+    if cls.idempotent and not cls.effects:
+        found.append(Problem(f"{name}.idempotent", "says something of a node with effects: write effects = True too"))
     if cls.remote not in (None, True, False):
         found.append(Problem(f"{name}.remote", f"is True, False or None, not {cls.remote!r}"))
     found += [
         Problem(f"{name}.{role}", f"is True or False, not {getattr(cls, role)!r}")
-        for role in ("deterministic", "effects", "thread_safe")
+        for role in ("deterministic", "effects", "idempotent", "thread_safe")
         if not isinstance(getattr(cls, role), bool)
     ]
     return found

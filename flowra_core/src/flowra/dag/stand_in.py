@@ -56,6 +56,7 @@ def stand_in(description: NodeDescription, home: Home) -> type[Node]:
         "version": description.version,
         "deterministic": traits.deterministic,
         "effects": traits.effects,
+        "idempotent": traits.idempotent,
         "cacheable": traits.cacheable,
         "remote": traits.remote,
         "retries": traits.retries,

@@ -73,6 +73,7 @@ class NodeTraits:
         cacheable: Whether a result may stand in for running it again.
         deterministic: Whether equal inputs give equal outputs.
         effects: Whether it changes something outside: sends, deletes, writes over.
+        idempotent: Whether doing that twice leaves the same as doing it once.
         retries: When it is tried again, or None.
         timeout: Seconds that one call may take, or None.
         isolation: Where it runs.
@@ -90,6 +91,7 @@ class NodeTraits:
     cacheable: bool = True
     deterministic: bool = True
     effects: bool = False
+    idempotent: bool = False
     retries: Retry | None = None
     timeout: float | None = None
     isolation: Isolation = "thread"
@@ -101,6 +103,11 @@ class NodeTraits:
     fingerprinted: bool = False
     batch_size: int = 1
     remote: bool | None = None
+
+    @property
+    def once(self) -> bool:
+        """Whether a call that may have been made must not be made again unasked."""
+        return self.effects and not self.idempotent
 
     def to_json(self) -> dict[str, Any]:
         """Return what differs from the usual, as plain data."""

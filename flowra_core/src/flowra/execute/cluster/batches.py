@@ -72,7 +72,7 @@ def goes_alone(waiting: Waiting) -> bool:
 
 
 def _is_special(traits: NodeTraits) -> bool:
-    return traits.timeout is not None or traits.effects or traits.isolation == "process" or bool(traits.resources)
+    return traits.timeout is not None or traits.once or traits.isolation == "process" or bool(traits.resources)
 
 
 @dataclass(eq=False)

@@ -32,7 +32,8 @@ def effects_lost(node: PlannedNode, member: Member) -> NodeLostError:
         type=node.type,
         where=f"worker {member.name}",
         why="it changes something outside (effects), and may have done so before the worker was lost",
-        fix="see what it has done; context.idempotency_key is the same when the run is resumed: flowra run --resume",
+        fix="see what it has done, then: flowra run --resume (context.idempotency_key is the same then); "
+        "if doing it twice is harmless, idempotent = True in the class",
     )
 
 

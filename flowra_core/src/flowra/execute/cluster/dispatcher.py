@@ -288,7 +288,7 @@ class Dispatcher:
             waiting.losses += 1
             waiting.alone = True
             node = waiting.call.node
-            if not waiting.asks and node.description.traits.effects:
+            if not waiting.asks and node.description.traits.once:
                 waiting.answer(effects_lost(node, sent.member))
             elif waiting.losses >= MOST_LOSSES:
                 waiting.answer(given_up(node, waiting.losses, sent.member))

@@ -86,7 +86,7 @@ class Placement:
         alike = Counter(each.call.node for each in pending if each.call.node.description.traits.batch_size > 1)
         for group in _groups(alone, alike, threads):
             waiting = group[0]
-            member = self._member_for([waiting], idle=waiting.alone or waiting.call.node.description.traits.effects)
+            member = self._member_for([waiting], idle=waiting.alone or waiting.call.node.description.traits.once)
             if member is None:
                 left += group
                 continue

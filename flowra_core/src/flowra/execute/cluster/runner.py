@@ -177,9 +177,9 @@ class ClusterRunner(CallRunner):
         return outputs
 
     def _mark_origins(self, call: Call, outputs: Mapping[str, Value]) -> None:
-        """Note which call gave what lies in the store, for the case that it is lost; what has effects stays lost."""
+        """Note which call gave what lies in the store, for the case that it is lost; what is done once stays lost."""
         stored = {port: value for port, value in outputs.items() if _in_store(value)}
-        if stored and not call.node.description.traits.effects:
+        if stored and not call.node.description.traits.once:
             origin = call.again({port: referring(value) for port, value in call.inputs.items()})
             for port, value in stored.items():
                 mark_origin(value, origin, port)

@@ -106,6 +106,7 @@ class Save(Node):
 
     # The file is what it is run for: a result of an earlier run would leave it out.
     effects = True
+    idempotent = True
 
     class InputArgs(BaseArgs):
         """What is written, where and how."""
@@ -153,6 +154,7 @@ class Show(Node):
 
     # Whoever runs a graph again wants to see the picture again.
     effects = True
+    idempotent = True
 
     class InputArgs(BaseArgs):
         """What is shown."""

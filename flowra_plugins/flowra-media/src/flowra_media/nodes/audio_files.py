@@ -54,6 +54,7 @@ class SaveAudio(Node):
 
     # The file is what it is run for: a result of an earlier run would leave it out.
     effects = True
+    idempotent = True
 
     class InputArgs(BaseArgs):
         """What is written, where and how."""

@@ -62,6 +62,7 @@ class SaveJson(Node):
 
     # The file is what it is run for: a result of an earlier run would leave it out.
     effects = True
+    idempotent = True
 
     class InputArgs(BaseArgs):
         """What is written, where and how."""

@@ -53,6 +53,7 @@ class SaveMesh(Node):
 
     # The file is what it is run for: a result of an earlier run would leave it out.
     effects = True
+    idempotent = True
 
     class InputArgs(BaseArgs):
         """What is written, and where."""
@@ -134,6 +135,7 @@ class SavePointCloud(Node):
 
     # The file is what it is run for: a result of an earlier run would leave it out.
     effects = True
+    idempotent = True
 
     class InputArgs(BaseArgs):
         """What is written, and where."""

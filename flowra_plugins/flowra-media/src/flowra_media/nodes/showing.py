@@ -19,6 +19,7 @@ class Show(Node):
 
     # Whoever runs a graph again wants to see the value again.
     effects = True
+    idempotent = True
 
     class InputArgs(BaseArgs):
         """What is shown."""

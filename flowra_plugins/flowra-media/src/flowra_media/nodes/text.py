@@ -49,6 +49,7 @@ class SaveText(Node):
 
     # The file is what it is run for: a result of an earlier run would leave it out.
     effects = True
+    idempotent = True
 
     class InputArgs(BaseArgs):
         """What is written, and where."""
