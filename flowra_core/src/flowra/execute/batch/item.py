@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,6 +132,7 @@ class Totals:
             self.cancelled += 1
 
 
+@lru_cache(maxsize=1024)  # each call of an item asks for it
 def item_folder(output_dir: Path, index: int) -> Path:
     """Return the folder for the files of an item."""
     return output_dir / f"{index:06d}"
