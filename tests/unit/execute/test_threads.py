@@ -10,7 +10,7 @@ from flowra.dag.node import BaseArgs, Node
 from flowra.execute.local import LocalExecutor
 from flowra.execute.resources.limits import usable_cores
 from flowra.execute.scheduler import load as module
-from flowra.execute.scheduler.load import Load
+from flowra.execute.scheduler.load import Load, Used
 from flowra.execute.session import Session
 
 
@@ -57,23 +57,23 @@ def test_a_look_that_follows_at_once_says_what_the_last_one_said(clocks):
 
 def test_a_node_that_waited_beyond_all_that_others_computed_counts_as_one_that_waits(clocks):
     load = Load(2)
-    load.note("sleep", seconds=1.0, own=0.01, process=0.3)
+    load.note("sleep", 1.0, Used(5.0, 9.0), Used(5.0 + 0.01, 9.0 + 0.3))
     assert load.waits("sleep")
 
 
 def test_a_thread_that_may_have_waited_for_the_interpreter_says_nothing(clocks):
     load = Load(2)
-    load.note("compute", seconds=1.0, own=0.2, process=1.0)
+    load.note("compute", 1.0, Used(5.0, 9.0), Used(5.0 + 0.2, 9.0 + 1.0))
     assert not load.waits("compute")
-    load.note("sleep", seconds=1.0, own=0.01, process=0.1)
-    load.note("sleep", seconds=1.0, own=0.01, process=1.8)
+    load.note("sleep", 1.0, Used(5.0, 9.0), Used(5.0 + 0.01, 9.0 + 0.1))
+    load.note("sleep", 1.0, Used(5.0, 9.0), Used(5.0 + 0.01, 9.0 + 1.8))
     assert load.waits("sleep"), "others computed while it slept"
 
 
 def test_a_node_that_was_seen_to_compute_no_longer_counts_as_one_that_waits(clocks):
     load = Load(2)
-    load.note("load", seconds=1.0, own=0.0, process=0.0)
-    load.note("load", seconds=1.0, own=0.9, process=1.0)
+    load.note("load", 1.0, Used(5.0, 9.0), Used(5.0 + 0.0, 9.0 + 0.0))
+    load.note("load", 1.0, Used(5.0, 9.0), Used(5.0 + 0.9, 9.0 + 1.0))
     assert not load.waits("load")
 
 

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from flowra.dag.context import RunContext
@@ -21,6 +22,7 @@ __all__ = ["InstancePool", "InstanceSlot", "models_of", "remember_models"]
 _KEPT = ("memory", "gpu_memory")
 #: Where an instance has the models that it asked for when it was made.
 _MODELS = "__flowra_models__"
+_NO_MODELS: Mapping[str, UsedModel] = MappingProxyType({})
 
 
 class InstancePool:
@@ -273,7 +275,7 @@ def remember_models(instance: Node, models: Mapping[str, UsedModel]) -> None:
 
 def models_of(instance: Node) -> Mapping[str, UsedModel]:
     """Return the models that an instance asked for when it was made."""
-    found: Mapping[str, UsedModel] = vars(instance).get(_MODELS, {})
+    found: Mapping[str, UsedModel] = instance.__dict__.get(_MODELS, _NO_MODELS)
     return found
 
 

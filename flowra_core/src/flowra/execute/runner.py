@@ -34,7 +34,6 @@ from flowra.type.model_reference import ModelReference
 if TYPE_CHECKING:
     from flowra.dag.key import ActionKey
     from flowra.execute.cache import ResultCache
-    from flowra.model import UsedModel
     from flowra.storage.store import KeyLock
 
 __all__ = ["CallRunner", "Later", "OverdueError"]
@@ -263,7 +262,9 @@ class CallRunner:
         instance = timed = None
         later = False
         try:
-            instance = self._instance_for(site, context)
+            instance = site.slot.take(context)
+            if models_of(instance):
+                instance = self._up_to_date(instance, site, context)
             if self.watch is not None and call.node.description.traits.timeout is not None:
                 # Its time begins here: it may have waited for an instance, and for another who computes the same.
                 timed = self._timed[call] = _Timed(call.attempt, context, site.slot, instance, held)
@@ -305,9 +306,8 @@ class CallRunner:
             self._in_time(call, timed)
         return self._taken(call, key, site, args, result, began, context)
 
-    def _instance_for(self, site: Site, context: RunContext) -> Node:
-        """Return an instance for a call, made anew where models that it holds mean other files by now."""
-        instance = site.slot.take(context)
+    def _up_to_date(self, instance: Node, site: Site, context: RunContext) -> Node:
+        """Return an instance that holds models, made anew where they mean other files by now."""
         if any(
             self._job.models.identity(ModelReference.parse(each), context) != used.identity
             for each, used in models_of(instance).items()
@@ -378,7 +378,7 @@ class CallRunner:
             outputs = Ended(result.reason or f"{call.name} ended the branch")
         else:
             outputs = site.values(checked(call.node, site.node_class, result, args))
-        self._end(call, key, outputs, seconds, context.models_used())
+        self._end(call, key, outputs, seconds, context)
         return outputs
 
     def _planned(self, call: Call, args: BaseArgs, expansion: Expansion) -> Expanded:
@@ -391,14 +391,15 @@ class CallRunner:
         key: ActionKey | None,
         outputs: Outputs | Ended,
         seconds: float,
-        models: Mapping[str, UsedModel] | None = None,
+        context: RunContext | None = None,
     ) -> None:
         """Keep what a call gave, and report it."""
         observed = self._job.reporter.observed
         # Described before it is kept: where another was first, what stays of it is a reference.
         described = described_outputs(outputs) if observed else {}
         if self._cache is not None:
-            self._cache.remember(key, call, outputs, seconds, models or {})
+            models = {} if context is None else context.models_used()
+            self._cache.remember(key, call, outputs, seconds, models)
         if not observed:
             return
         if isinstance(outputs, Ended):

@@ -16,6 +16,7 @@ from flowra.dag.node import BaseArgs
 from flowra.exceptions import NodeFailedError
 from flowra.execute.capture import speaking
 from flowra.execute.failure import invalid_result
+from flowra.execute.instances import models_of
 from flowra.execute.node_call import given, prepared, raised
 from flowra.execute.runner import CallRunner, Later, Result
 from flowra.execute.scheduler.state import Call
@@ -139,7 +140,9 @@ class TogetherRunner(CallRunner):
         assert first is not None
         name = node.id
         try:
-            instance = self._instance_for(site, context)
+            instance = site.slot.take(context)
+            if models_of(instance):
+                instance = self._up_to_date(instance, site, context)
             try:
                 with speaking(lambda text, level: self._job.reporter.log(name, text, level)):
                     found: Any = instance.run_batch(context, [each.args for each in able])

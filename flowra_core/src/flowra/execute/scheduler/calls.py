@@ -15,11 +15,12 @@ from flowra.execute.executor import Job
 from flowra.execute.failure import lengths_differ, retried_in_vain, timed_out
 from flowra.execute.returned_graph import Expanded
 from flowra.execute.runner import CallRunner, Later, OverdueError
-from flowra.execute.scheduler.crew import Crew, Unit
+from flowra.execute.scheduler.crew import CHEAP, Crew, Unit
 from flowra.execute.scheduler.gathering import Gathering, Gatherings
 from flowra.execute.scheduler.holding import Holding
 from flowra.execute.scheduler.inputs import add_lazy, blocked
 from flowra.execute.scheduler.items import LengthsDifferError
+from flowra.execute.scheduler.load import used_so_far
 from flowra.execute.scheduler.state import Call, NodeState
 from flowra.execute.scheduler.verdicts import CANCELLED, Verdicts
 from flowra.execute.scheduler.watchdog import Watchdog
@@ -106,7 +107,7 @@ class Calls:
         if (block := blocked(call)) is not None:
             return self._settle(call, self._verdicts.without_value(call.name, block))
         description = call.node.description
-        clock = self._crew.clock(description.type)
+        before = used_so_far() if self._crew.cost.get(description.type, 0.0) >= CHEAP else None
         began = time.perf_counter()
         try:
             if description.lazy_ports:
@@ -126,7 +127,9 @@ class Calls:
             return None
         except _WITHOUT_RESULT as error:
             return self._without_result(call, error)
-        self._crew.measured(description.type, began, clock)
+        self._crew.cost[description.type] = seconds = time.perf_counter() - began
+        if before is not None:
+            self._crew.load.note(description.type, seconds, before, used_so_far())
         if type(result) is dict:
             return self._settle(call, result)
         if isinstance(result, Later):
@@ -156,10 +159,12 @@ class Calls:
         traits = gathering.node.description.traits
         if traits.resources and not self._holding.take(gathering, traits.resources):
             return None
-        clock = self._crew.clock(gathering.node.type)
+        before = used_so_far()
         began = time.perf_counter()
         results = self._runner.call_together(gathering.calls, self._finish_later)
-        self._crew.measured(gathering.node.type, began, clock, len(results))
+        seconds = time.perf_counter() - began
+        self._crew.cost[gathering.node.type] = seconds / len(results)
+        self._crew.load.note(gathering.node.type, seconds, before, used_so_far())
         if traits.resources:
             self._holding.give_back(gathering)
         return self._after(

@@ -7,7 +7,6 @@ over all; but no more of them compute at once than there are processors.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 
@@ -16,7 +15,7 @@ from flowra.execute.scheduler.load import Load
 from flowra.execute.scheduler.ready import ReadyQueue
 from flowra.execute.scheduler.state import Call, NodeState
 
-__all__ = ["Crew", "Unit"]
+__all__ = ["CHEAP", "Crew", "Unit"]
 
 #: Calls of node types that take less than this, in seconds, are not worth waking another thread for.
 CHEAP = 0.0002
@@ -38,6 +37,7 @@ class Crew:
         queue: What is ready. Its lock guards whatever the run's threads share.
         ended: How many nodes have ended; a helper looks at it to see whether the run gets on.
         cost: Seconds that a call of a node type takes, as seen last.
+        load: How busy the process is, and which node types wait.
         crash: A mistake of ours that ended the run.
     """
 
@@ -56,7 +56,7 @@ class Crew:
         self._returned = 0
         # Threads whose calls ran out of time and have not come back: they may compute for ever, and count for nothing.
         self._lost = 0
-        self._load = Load(processors)
+        self.load = Load(processors)
         # Whether calls may run out of time: a thread can't end the call that it runs, and the run's own has to return.
         self._guarded = False
         # What every thread runs in: with the session's own packs.
@@ -141,26 +141,6 @@ class Crew:
             self.crash = self.crash or error
             self.queue.close()
 
-    def clock(self, node_type: str) -> tuple[float, float] | None:
-        """Return the seconds that this thread, and the process, have computed; None where calls are not that dear."""
-        if self.cost.get(node_type, 0.0) < CHEAP:
-            return None
-        return time.thread_time(), time.process_time()
-
-    def measured(self, node_type: str, began: float, clock: tuple[float, float] | None, calls: int = 1) -> None:
-        """Note what calls of a node type took on this thread.
-
-        Args:
-            node_type: The type.
-            began: When they began, by `time.perf_counter`.
-            clock: What `clock` gave then.
-            calls: How many they were.
-        """
-        seconds = time.perf_counter() - began
-        self.cost[node_type] = seconds / calls
-        if clock is not None:
-            self._load.note(node_type, seconds, time.thread_time() - clock[0], time.process_time() - clock[1])
-
     def _is_dear(self, unit: Unit) -> bool:
         return unit.node is None or self.cost.get(unit.node.type, CHEAP) >= CHEAP
 
@@ -170,9 +150,9 @@ class Crew:
 
     def _has_room(self, unit: Unit, at_work: int) -> bool:
         """Tell whether one more thread beside those at work may run a unit. The lock is held."""
-        if at_work < self._load.processors or unit.node is None or self._load.waits(unit.node.type):
+        if at_work < self.load.processors or unit.node is None or self.load.waits(unit.node.type):
             return True
-        return self._load.is_idle()
+        return self.load.is_idle()
 
     def _start_thread(self) -> None:
         self._threads += 1

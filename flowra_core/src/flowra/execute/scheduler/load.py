@@ -8,8 +8,9 @@ another process are welcome beside them.
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
-__all__ = ["Load"]
+__all__ = ["Load", "Used", "used_so_far"]
 
 #: Seconds over which the process is watched, at least.
 _WINDOW = 0.01
@@ -19,8 +20,25 @@ _IDLE = 0.5
 _PART = 0.5
 
 
+class Used(NamedTuple):
+    """Seconds of processors' time that were used so far.
+
+    Attributes:
+        own: By the thread that asks.
+        process: By all threads of the process.
+    """
+
+    own: float
+    process: float
+
+
+def used_so_far() -> Used:
+    """Return what this thread and the process have used."""
+    return Used(time.thread_time(), time.process_time())
+
+
 class Load:
-    """Watches this process and the node types that it runs. The scheduler's lock is held by whoever calls.
+    """Watches this process and the node types that it runs.
 
     Args:
         processors: How many there are for it.
@@ -34,7 +52,7 @@ class Load:
         self._waiting: set[str] = set()
 
     def is_idle(self) -> bool:
-        """Return whether the process hardly computed since somebody asked last."""
+        """Return whether the process hardly computed since somebody asked last. The scheduler's lock is held."""
         now = time.perf_counter()
         if (seconds := now - self._at) >= _WINDOW:
             used = time.process_time()
@@ -46,17 +64,19 @@ class Load:
         """Return whether calls of a node type were seen to wait for most of their time."""
         return node_type in self._waiting
 
-    def note(self, node_type: str, seconds: float, own: float, process: float) -> None:
+    def note(self, node_type: str, seconds: float, before: Used, after: Used) -> None:
         """Note how a call spent its time.
+
+        While others compute, its thread may wait for the interpreter; only what is left beyond all that the process
+        has used it surely waited for something outside.
 
         Args:
             node_type: The type of its node.
             seconds: How long it took.
-            own: How many of them its thread computed.
-            process: How many seconds of processors' time the whole process used meanwhile. While others compute, a
-                thread may wait for the interpreter; only what is left beyond their time it surely waited outside.
+            before: What was used when it began.
+            after: What was used when it ended, on the same thread.
         """
-        if seconds - process >= _PART * seconds:
+        if seconds - (after.process - before.process) >= _PART * seconds:
             self._waiting.add(node_type)
-        elif own >= _PART * seconds:
+        elif after.own - before.own >= _PART * seconds:
             self._waiting.discard(node_type)
