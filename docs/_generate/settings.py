@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from _generate.markdown import code, docstring, table
-from flowra.config.settings import ENVIRONMENT, Settings
+from flowra.config.settings import SETTINGS, Settings
 
 __all__ = ["settings"]
 
@@ -33,7 +33,7 @@ def settings() -> str:
     rows = [
         (
             code(field.name),
-            code(ENVIRONMENT[field.name]),
+            code(SETTINGS[field.name].variable),
             code(_DEFAULTS.get(field.name, "")) or _FOLDERS.get(field.name, "the user's cache folder"),
             about.about(field.name),
         )

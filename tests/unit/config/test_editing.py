@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
 
 import pytest
 
 from flowra.config import load_settings
 from flowra.config.editing import remove_setting, setting_from_text, write_setting
 from flowra.config.secrets import forget_secret, keep_secret, read_secret, secret_names, secrets_file
-from flowra.config.settings import load_layers
+from flowra.config.settings import SETTINGS, load_layers
 from flowra.exceptions import ConfigError, UsageError
 
 WRITTEN = """\
@@ -104,6 +105,45 @@ def test_a_folder_means_what_was_typed_wherever_the_file_lies(tmp_path, file, mo
     for text in ("~/out", "/out", "s3://bucket/prefix"):
         assert setting_from_text("store", text, file) == text
     assert setting_from_text("packs_disabled", "a, b,", file) == ["a", "b"]
+
+
+TYPED = {
+    "packs_disabled": "a, b",
+    "output_dir": "out",
+    "cache_dir": "~/cache",
+    "store": "s3://bucket/prefix",
+    "uploads": "all",
+    "resources": "gpu=1, licence=2",
+    "trusted_keys": "ed25519:a",
+    "clusters": '{"mine": {"class": "package.Cluster", "workers": 2}}',
+    "data_dir": "data",
+    "sync_packs": "yes",
+    "result_key": "key.pem",
+    "result_signers": "ed25519:a,ed25519:b",
+    "model_hub": "huggingface",
+    "model_dir": "models",
+    "model_mirror": "/mirror",
+    "model_limit": "20 GB",
+    "hub_endpoints": "modelscope=https://hub.example",
+    "offline": "off",
+}
+
+
+@pytest.mark.parametrize("name", list(SETTINGS))
+def test_what_is_typed_means_the_same_as_in_the_environment(name, home, tmp_path):
+    home.mkdir(parents=True)
+    file = home / "config.toml"
+    write_setting(file, name, setting_from_text(name, TYPED[name], file))
+    typed = getattr(load_settings(start=tmp_path, environment={}), name)
+    stated = getattr(load_settings(start=tmp_path, environment={SETTINGS[name].variable: TYPED[name]}), name)
+    assert typed == (Path.cwd() / stated if isinstance(stated, Path) else stated)
+
+
+@pytest.mark.parametrize("name", ["uploads", "resources", "clusters", "sync_packs", "model_limit", "hub_endpoints"])
+def test_what_a_setting_can_not_be_is_refused_as_it_is_typed(name, home):
+    with pytest.raises(ConfigError, match=f"the setting {name} has a value it can't have") as caught:
+        setting_from_text(name, "perhaps", home / "config.toml")
+    assert caught.value.fix.startswith("give ")
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flowra.config import Settings, load_settings
-from flowra.config.settings import ENVIRONMENT
+from flowra.config.settings import SETTINGS
 from flowra.exceptions import ConfigError
 
 
@@ -66,7 +66,7 @@ def test_amounts_of_resources_come_from_tables_and_from_the_variable(user, proje
     assert load(project).resources == {"gpu": 1.0, "licence": 0.5}
     assert load(project, FLOWRA_RESOURCES="gpu=2, camera = 1").resources == {"gpu": 2.0, "camera": 1.0}
     for bad in ("gpu", "gpu=x", "=1", "gpu=-1", "gpu=nan", "gpu=inf"):
-        with pytest.raises(ConfigError, match="amounts of resources can't be read"):
+        with pytest.raises(ConfigError, match="the setting resources has a value it can't have"):
             load(project, FLOWRA_RESOURCES=bad)
     for bad in ("resources = 1", "resources = {gpu = true}", "resources = {gpu = '1'}", "resources = {gpu = -1}"):
         user.write_text(bad)
@@ -75,7 +75,7 @@ def test_amounts_of_resources_come_from_tables_and_from_the_variable(user, proje
 
 
 def test_every_setting_has_a_variable():
-    assert set(ENVIRONMENT) == {field.name for field in dataclasses.fields(Settings)}
+    assert set(SETTINGS) == {field.name for field in dataclasses.fields(Settings)}
 
 
 def test_the_projects_file_is_looked_for_upwards(project):
@@ -182,7 +182,7 @@ def test_sync_packs_is_true_or_false_and_a_project_cannot_allow_it(user, project
     user.write_text("sync_packs = true\n")
     assert load(project).sync_packs is True
     assert load(project, FLOWRA_SYNC_PACKS="off").sync_packs is False
-    with pytest.raises(ConfigError, match="neither true nor false"):
+    with pytest.raises(ConfigError, match="the setting sync_packs has a value it can't have"):
         load(project, FLOWRA_SYNC_PACKS="perhaps")
     (project / "flowra.toml").write_text("sync_packs = true\n")
     with pytest.raises(ConfigError, match="a project can't allow that packs are installed on workers"):

@@ -16,7 +16,7 @@ from fixtures.doc_blocks import DOCS, pages
 
 from flowra import exceptions
 from flowra.cli.main import COMMANDS, cli
-from flowra.config.settings import ENVIRONMENT, Settings
+from flowra.config.settings import SETTINGS, Settings
 from flowra.dag.context import RunContext
 from flowra.dag.graph import Graph
 from flowra.dag.node import Node
@@ -124,7 +124,7 @@ def test_every_public_error_is_documented_with_its_exit_code(generated):
 def test_every_setting_and_its_variable_are_documented(generated):
     text = (generated / "settings.md").read_text(encoding="utf-8")
     for each in fields(Settings):
-        assert re.search(rf"^\| `{each.name}` \| `{ENVIRONMENT[each.name]}` \|.*\| .+ \|$", text, re.MULTILINE)
+        assert re.search(rf"^\| `{each.name}` \| `{SETTINGS[each.name].variable}` \|.*\| .+ \|$", text, re.MULTILINE)
 
 
 def test_what_a_node_class_may_state_is_documented(generated):

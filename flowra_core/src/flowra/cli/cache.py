@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowra.cli.text import print_json
-from flowra.config.model_settings import bytes_in
+from flowra.config.kinds import bytes_in
 from flowra.exceptions import UsageError
 from flowra.storage.reports import size_in_words
 
@@ -109,10 +109,10 @@ def parse_size(text: str) -> int:
     Raises:
         UsageError: It is no size.
     """
-    size = bytes_in(text)
-    if size is None:
-        raise UsageError(f"{text!r} is no size", fix="write it as in 20GB or 512MiB")
-    return size
+    try:
+        return bytes_in(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no size", fix="write it as in 20GB or 512MiB") from None
 
 
 @contextmanager

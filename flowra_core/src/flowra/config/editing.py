@@ -7,8 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowra.config.model_settings import MODEL_SETTINGS, model_value_in_text
-from flowra.config.settings import LIST_SETTINGS, amounts_in, clusters_in, settings_in, truth_in, value_in_file
+from flowra.config.settings import setting_of, settings_in, value_in_file, wrong_value
 from flowra.exceptions import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -37,20 +36,10 @@ def setting_from_text(name: str, text: str, path: Path) -> Any:
     Raises:
         ConfigError: There is no such setting, or it can't have the value.
     """
-    value: Any = text
-    if name in LIST_SETTINGS:
-        value = [part.strip() for part in text.split(",") if part.strip()]
-    elif name == "resources":
-        value = amounts_in(text, name)
-    elif name == "clusters":
-        value = clusters_in(text, name)
-    elif name == "sync_packs":
-        value = truth_in(text, name)
-    elif name in MODEL_SETTINGS and name not in ("model_dir", "model_mirror"):
-        value = model_value_in_text(name, text, name)
-    elif text and "://" not in text and not text.startswith("~"):
-        typed, folder = Path.cwd() / text, path.parent.resolve()
-        value = str(typed.relative_to(folder) if typed.is_relative_to(folder) else typed)
+    try:
+        value = setting_of(name, str(path)).kind.for_file(text, path.parent)
+    except ValueError:
+        raise wrong_value(name, text, name) from None
     value_in_file(name, value, path)
     return value
 

@@ -23,60 +23,83 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from flowra.config import kinds
 from flowra.config.files import find_project_file, read_settings_table, user_cache_dir, user_data_dir, user_file
-from flowra.config.model_settings import MODEL_SETTINGS, model_value_in_file, model_value_in_text
 from flowra.exceptions import ConfigError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = [
-    "ENVIRONMENT",
-    "LIST_SETTINGS",
+    "SETTINGS",
     "Layer",
+    "Setting",
     "Settings",
-    "amounts_in",
-    "clusters_in",
     "load_layers",
     "load_settings",
+    "setting_of",
     "settings_in",
-    "truth_in",
     "value_in_file",
+    "wrong_value",
 ]
 
-#: The variable of each setting.
-ENVIRONMENT = {
-    "packs_disabled": "FLOWRA_DISABLE_PACKS",
-    "output_dir": "FLOWRA_OUTPUT_DIR",
-    "cache_dir": "FLOWRA_CACHE_DIR",
-    "store": "FLOWRA_STORE",
-    "uploads": "FLOWRA_UPLOADS",
-    "resources": "FLOWRA_RESOURCES",
-    "trusted_keys": "FLOWRA_TRUSTED_KEYS",
-    "clusters": "FLOWRA_CLUSTERS",
-    "data_dir": "FLOWRA_DATA_DIR",
-    "sync_packs": "FLOWRA_SYNC_PACKS",
-    "result_key": "FLOWRA_RESULT_KEY",
-    "result_signers": "FLOWRA_RESULT_SIGNERS",
-    "model_hub": "FLOWRA_MODEL_HUB",
-    "model_dir": "FLOWRA_MODEL_DIR",
-    "model_mirror": "FLOWRA_MODEL_MIRROR",
-    "model_limit": "FLOWRA_MODEL_LIMIT",
-    "hub_endpoints": "FLOWRA_HUB_ENDPOINTS",
-    "offline": "FLOWRA_OFFLINE",
-}
-
-#: Settings that are lists, with what a value has to be.
-LIST_SETTINGS = {
-    "packs_disabled": 'a list of names, as in ["my_pack"]',
-    "trusted_keys": 'a list of keys, as in ["ed25519:…"]',
-    "result_signers": 'a list of keys, as in ["ed25519:…"]',
-}
-#: Settings that a project's file can't have: whoever clones it has not chosen them.
-_OF_THE_USER = frozenset({"trusted_keys", "result_key", "result_signers"})
-#: What the setting `uploads` can be.
-UPLOADS = ("auto", "all", "none")
 _PROJECT_FILES = ("flowra.toml", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How one setting is written.
+
+    Attributes:
+        variable: Its variable in the environment.
+        kind: What values it can have.
+        not_of_projects: What a project would do that stated it, where a project's file can't have it: whoever clones
+            the project has not chosen that.
+        why: Why that would be bad, where it does not go without saying.
+    """
+
+    variable: str
+    kind: kinds.Kind
+    not_of_projects: str = ""
+    why: str | None = None
+
+
+_KEYS = kinds.Names('a list of keys, as in ["ed25519:…"]')
+_FOLDER = kinds.Folder("the path of a folder, in quotes")
+_TRUTH = kinds.Truth("true or false")
+_SIGNERS = "say who signs, and whose signatures are trusted"
+
+#: How each field of `Settings` is written.
+SETTINGS: Mapping[str, Setting] = {
+    "packs_disabled": Setting("FLOWRA_DISABLE_PACKS", kinds.Names('a list of names, as in ["my_pack"]')),
+    "output_dir": Setting("FLOWRA_OUTPUT_DIR", _FOLDER),
+    "cache_dir": Setting("FLOWRA_CACHE_DIR", _FOLDER),
+    "store": Setting("FLOWRA_STORE", kinds.Address("the path of a folder, or an address, in quotes")),
+    "uploads": Setting("FLOWRA_UPLOADS", kinds.Choice("auto", "all", "none")),
+    "resources": Setting("FLOWRA_RESOURCES", kinds.Amounts("a table of amounts, as in { gpu = 1, licence = 2 }")),
+    "trusted_keys": Setting("FLOWRA_TRUSTED_KEYS", _KEYS, _SIGNERS),
+    "clusters": Setting(
+        "FLOWRA_CLUSTERS",
+        kinds.Clusters('tables, as in [clusters.slurm] class = "package.module.Class"'),
+        "say which classes start clusters",
+        "they are imported and called with what it says",
+    ),
+    "data_dir": Setting("FLOWRA_DATA_DIR", _FOLDER),
+    "sync_packs": Setting("FLOWRA_SYNC_PACKS", _TRUTH, "allow that packs are installed on workers"),
+    "result_key": Setting("FLOWRA_RESULT_KEY", kinds.Folder("the path of a file, in quotes"), _SIGNERS),
+    "result_signers": Setting("FLOWRA_RESULT_SIGNERS", _KEYS, _SIGNERS),
+    "model_hub": Setting("FLOWRA_MODEL_HUB", kinds.Word('the name of a hub, as in "modelscope"')),
+    "model_dir": Setting("FLOWRA_MODEL_DIR", _FOLDER),
+    "model_mirror": Setting("FLOWRA_MODEL_MIRROR", _FOLDER),
+    "model_limit": Setting("FLOWRA_MODEL_LIMIT", kinds.Size('a size, as in "20 GB"; 0 for none')),
+    "hub_endpoints": Setting(
+        "FLOWRA_HUB_ENDPOINTS",
+        kinds.Endpoints('a table of addresses, as in { modelscope = "https://…" }'),
+        "say where models come from",
+        "your tokens are sent there",
+    ),
+    "offline": Setting("FLOWRA_OFFLINE", _TRUTH),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +184,7 @@ class Layer:
         """Return where it says so: the file, or the variable."""
         if self.path is not None:
             return str(self.path)
-        return ENVIRONMENT[setting] if self.name == "environment" else "default"
+        return SETTINGS[setting].variable if self.name == "environment" else "default"
 
 
 def load_settings(*, start: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -199,10 +222,13 @@ def _stated(start: Path | None, environment: Mapping[str, str] | None) -> Iterat
         yield Layer("project", project, settings_in(project))
     variables = os.environ if environment is None else environment
     values: dict[str, Any] = {}
-    for name, variable in ENVIRONMENT.items():
-        text = variables.get(variable)
-        if text is not None:
-            values.update(_from_environment(name, text))
+    for name, setting in SETTINGS.items():
+        text = variables.get(setting.variable)
+        if text is not None and (text or setting.kind.empty_counts):
+            try:
+                values[name] = setting.kind.of_text(text)
+            except ValueError:
+                raise wrong_value(name, text, setting.variable) from None
     yield Layer("environment", None, values)
 
 
@@ -217,144 +243,36 @@ def settings_in(path: Path) -> dict[str, Any]:
 
 def value_in_file(name: str, value: Any, path: Path) -> Any:
     """Return what a value in a settings file means; raises ConfigError if there is no such setting or value."""
-    known = [each.name for each in fields(Settings)]
-    if name not in known:
+    setting = setting_of(name, str(path))
+    if setting.not_of_projects and path.name in _PROJECT_FILES:
+        raise ConfigError(
+            f"a project can't {setting.not_of_projects}",
+            where=str(path),
+            why=setting.why,
+            fix=f"write {name} into your own settings file, or into {setting.variable}",
+        )
+    try:
+        return setting.kind.of_file(value, path.parent)
+    except ValueError:
+        raise wrong_value(name, value, str(path)) from None
+
+
+def setting_of(name: str, where: str) -> Setting:
+    """Return how a setting is written; raises ConfigError if there is none of that name."""
+    if name not in SETTINGS:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, known, n=1)
-        fix = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
-        raise ConfigError(f"unknown setting {printable(name, 80)}", where=str(path), fix=fix)
-    if name in _OF_THE_USER and path.name in _PROJECT_FILES:
-        raise ConfigError(
-            "a project can't say who signs, and whose signatures are trusted",
-            where=str(path),
-            fix=f"write {name} into your own settings file, or into {ENVIRONMENT[name]}",
-        )
-    if name in LIST_SETTINGS:
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise _wrong(name, value, path, LIST_SETTINGS[name])
-        return tuple(value)
-    if name == "resources":
-        if not isinstance(value, dict) or not all(_is_amount(each) for each in value.values()):
-            raise _wrong(name, value, path, "a table of amounts, as in { gpu = 1, licence = 2 }")
-        return {each: float(amount) for each, amount in value.items()}
-    if name == "clusters":
-        if not isinstance(value, dict) or not all(map(_is_cluster, value.values())):
-            raise _wrong(name, value, path, 'tables, as in [clusters.slurm] class = "package.module.Class"')
-        if path.name in _PROJECT_FILES:
-            raise ConfigError(
-                "a project can't say which classes start clusters",
-                where=str(path),
-                why="they are imported and called with what it says",
-                fix="write clusters into your own settings file, or into FLOWRA_CLUSTERS",
-            )
-        return value
-    if name == "sync_packs":
-        if not isinstance(value, bool):
-            raise _wrong(name, value, path, "true or false")
-        if path.name in _PROJECT_FILES:
-            raise ConfigError(
-                "a project can't allow that packs are installed on workers",
-                where=str(path),
-                fix="write sync_packs into your own settings file, into FLOWRA_SYNC_PACKS, or run with --sync-packs",
-            )
-        return value
-    if name in MODEL_SETTINGS:
-        return model_value_in_file(name, value, path, of_project=path.name in _PROJECT_FILES)
-    if not isinstance(value, str) or not value:
-        raise _wrong(name, value, path, "the path of a folder, in quotes")
-    if name == "uploads":
-        if value not in UPLOADS:
-            raise _wrong(name, value, path, f"one of {', '.join(UPLOADS)}")
-        return value
-    if name == "store":
-        return value if "://" in value else str(path.parent / Path(value).expanduser())
-    return path.parent / Path(value).expanduser()
+        near = get_close_matches(name, SETTINGS, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(SETTINGS)}"
+        raise ConfigError(f"unknown setting {printable(name, 80)}", where=where, fix=fix)
+    return SETTINGS[name]
 
 
-def _from_environment(name: str, text: str) -> dict[str, Any]:
-    if name in LIST_SETTINGS:
-        return {name: tuple(part.strip() for part in text.split(",") if part.strip())}
-    if name == "store":
-        return {name: text}
-    if name == "uploads":
-        if text and text not in UPLOADS:
-            raise ConfigError(
-                "the setting uploads has a value it can't have",
-                where=ENVIRONMENT[name],
-                why=f"it is {printable(text, 80)!r}",
-                fix=f"give one of {', '.join(UPLOADS)}",
-            )
-        return {name: text} if text else {}
-    if name == "resources":
-        return {name: amounts_in(text, ENVIRONMENT[name])}
-    if name == "clusters":
-        return {name: clusters_in(text, ENVIRONMENT[name])}
-    if name == "sync_packs":
-        return {name: truth_in(text, ENVIRONMENT[name])} if text else {}
-    if name in MODEL_SETTINGS and text:
-        return {name: model_value_in_text(name, text, ENVIRONMENT[name])}
-    # An empty variable is how many shells and container files say "not set".
-    return {name: Path(text).expanduser()} if text else {}
-
-
-def amounts_in(text: str, where: str) -> dict[str, float]:
-    """Return the amounts in a text such as `gpu=1,licence=2`; raises ConfigError for a text that is none."""
-    found: dict[str, float] = {}
-    for part in filter(None, map(str.strip, text.split(","))):
-        name, _, amount = (each.strip() for each in part.partition("="))
-        try:
-            found[name] = float(amount)
-        except ValueError:
-            found[name] = -1.0
-        if not name or not _is_amount(found[name]):
-            raise ConfigError(
-                "amounts of resources can't be read",
-                where=where,
-                why=f"{printable(part, 80)} is no name and amount",
-                fix="write them as in gpu=1,licence=2",
-            )
-    return found
-
-
-def truth_in(text: str, where: str) -> bool:
-    """Return what a text such as `true` or `0` says; raises ConfigError for a text that is neither."""
-    if text.lower() in ("1", "true", "yes", "on"):
-        return True
-    if text.lower() in ("0", "false", "no", "off"):
-        return False
-    raise ConfigError(
-        "this is neither true nor false", where=where, why=f"it is {printable(text, 80)}", fix="give true or false"
-    )
-
-
-def clusters_in(text: str, where: str) -> dict[str, dict[str, Any]]:
-    """Return the clusters in a JSON text; raises ConfigError for a text that is none."""
-    import json
-
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(map(_is_cluster, found.values())):
-        raise ConfigError(
-            "clusters can't be read",
-            where=where,
-            why=f"{printable(text, 80)} is no JSON object of clusters",
-            fix='write {"NAME": {"class": "package.module.Class", "workers": 4}}',
-        )
-    return found
-
-
-def _is_cluster(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("class"), str) and "." in value["class"]
-
-
-def _is_amount(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
-def _wrong(name: str, value: object, path: Path, expected: str) -> ConfigError:
+def wrong_value(name: str, value: object, where: str) -> ConfigError:
+    """Return the error for a value that a setting can't have."""
     return ConfigError(
-        f"the setting {name} has a value it can't have", where=str(path), why=f"it is {value!r}", fix=f"give {expected}"
+        f"the setting {name} has a value it can't have",
+        where=where,
+        why=f"it is {printable(repr(value), 80)}",
+        fix=f"give {SETTINGS[name].kind.expected}",
     )
