@@ -5,25 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flowra.dag.key import ActionKey, InputDigest, Keyer, StaticPart, Unkeyable, holds_paths
+from flowra.dag.key import ActionKey, Keyer, Unkeyable
 from flowra.dag.plan.logical import PlannedNode
-from flowra.dag.port import Port
 from flowra.exceptions import NodeFailedError, StoreError
 from flowra.execute.asked_models import models_asked, record_of_models
-from flowra.execute.encoding import NotStorableError, ValueGoneError, decode, encode
+from flowra.execute.call_keys import CallKeys
+from flowra.execute.encoding import ValueGoneError
 from flowra.execute.given import given_inputs, replay_command
 from flowra.execute.policy import CachePolicy
 from flowra.execute.scheduler.state import Call, item_of, node_name
+from flowra.execute.stored_values import StoredValues, value_of
 from flowra.execute.values import ABSENT, Ended, Held, Many, Value
 from flowra.storage.record import Record
 from flowra.storage.refs import BlobRef, EndedRef, InlineRef, ListRef, Ref
 from flowra.storage.store import KeyLock, Store
-from flowra.type.component_type import component_for
-from flowra.type.value.base import ValueType
-from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.scalar import File, Folder
 
 if TYPE_CHECKING:
@@ -31,10 +28,7 @@ if TYPE_CHECKING:
     from flowra.execute.session.journal import Journal
     from flowra.model import UsedModel
 
-__all__ = ["ResultCache", "value_of"]
-
-#: How many nodes of items are remembered with what they are apart from their inputs.
-_REMEMBERED = 4096
+__all__ = ["ResultCache"]
 
 
 @dataclass
@@ -42,7 +36,7 @@ class ResultCache:
     """Looks calls up in a store, and in the run that is resumed; records them there, and in the run's journal.
 
     Attributes:
-        store: Where values and records are.
+        values: Reads and writes values, in the store in which the records are too.
         keyer: Makes the keys.
         policy: Which nodes are looked up.
         warn: Told once for each node that can't be cached though it says it can, with the reason.
@@ -50,47 +44,29 @@ class ResultCache:
         resumed: The calls that ended in the run that is resumed, by name.
         goes_on: Whether the same graph with the same inputs is run as in the run that is resumed; without that a call
             that has no key may be another than it was.
-        broken: Why results could not be kept, once that has happened.
     """
 
-    store: Store
+    values: StoredValues
     keyer: Keyer
     policy: CachePolicy
     warn: Callable[[str, str], None]
     journal: Journal | None = None
     resumed: Mapping[str, JournalEntry] = field(default_factory=dict)
     goes_on: bool = False
-    broken: str = ""
-    _static: dict[PlannedNode, StaticPart | Unkeyable] = field(default_factory=dict)
     _warned: set[str] = field(default_factory=set)
     _resumed_by_key: dict[bytes, JournalEntry] | None = None
-    # Digests of values that are whole and can't be read: records that name them count no more.
-    _unreadable: set[bytes] = field(default_factory=set)
-    # By id, each with the port itself so that its id is not given to another.
-    _item_ports: dict[int, tuple[Port, Port]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._keys = CallKeys(self.keyer, self.values, self._not_keyed)
+
+    @property
+    def store(self) -> Store:
+        """Where values and records are."""
+        return self.values.store
 
     def key(self, call: Call) -> ActionKey | None:
         """Return the key of a call, or None where it can't have one: then its result is used in this run alone."""
-        node = call.node
-        static = self._static.get(node)
-        if static is None:
-            if len(self._static) >= _REMEMBERED and item_of(call.state.name) is not None:
-                self._static.clear()  # each item may bring nodes of its own
-            static = self._static[node] = self.keyer.static_part(node)
-        if isinstance(static, Unkeyable):
-            self._not_keyed(node, static.reason)
-            return None
-        inputs: dict[str, InputDigest] = {}
-        for port, value in call.inputs.items():
-            declared = node.description.input(port)
-            assert declared is not None, "unknown ports are refused before"
-            digest = self._digest(declared, value, node.links.get(port))
-            if isinstance(digest, Unkeyable):
-                if not isinstance(value, (Held, Many)):  # of a value that cannot be stored, the node that gave it told
-                    self._not_keyed(node, f"{port}: {digest.reason}")
-                return None
-            inputs[port] = digest
-        return static.key(inputs)
+        return self._keys.of(call)
 
     def find_many(self, calls: Sequence[Call]) -> list[dict[str, Value] | Ended | None]:
         """Return for each call what it gave in the run that is resumed or in an earlier one; None where it has to run.
@@ -201,13 +177,13 @@ class ResultCache:
             record = Record(key.digest, call.node.type, refs, seconds, key.preimage_json(), time.time())
             try:
                 winner = self._store_of(call).publish(record, replace=self._refreshes(call))
-                if self._unreadable and winner is not record and self._names_unreadable(winner.outputs.values()):
+                if self.values.unreadable and winner is not record and self._names_unreadable(winner.outputs.values()):
                     winner = self._store_of(call).publish(record, replace=True)
                 if call.node.description.traits.remote:
                     self.store.offer(winner)
             except StoreError as error:
                 # The values are there: the journal still says which, for --resume.
-                self._give_up(error)
+                self.values.give_up(error)
                 winner, shared, preimage = record, False, key.preimage()
             if winner is not record and not isinstance(outputs, Ended):
                 _adopt(winner.outputs, outputs)
@@ -232,7 +208,7 @@ class ResultCache:
             if call.node.description.traits.remote:
                 self.store.offer(known)
         except StoreError as error:
-            self._give_up(error)
+            self.values.give_up(error)
 
     def _recorded(self, keys: Sequence[ActionKey], store: Store | None = None) -> list[tuple[ActionKey, Record] | None]:
         """Return for each key its record, with the key that it has once models are known which its code names."""
@@ -260,12 +236,12 @@ class ResultCache:
         try:
             self.store.flush()
         except StoreError as error:
-            self._give_up(error)
+            self.values.give_up(error)
 
     def note_failure(self, name: str, error: NodeFailedError, call: Call | None = None) -> None:
         """Leave a call's failure in the journal, with what it was given, so that it can be made again."""
         if self.journal is not None:
-            given = given_inputs(self, call) if call is not None else None
+            given = given_inputs(self.values, call) if call is not None else None
             self.journal.failed(name, error.to_json(), given, worker=error.worker)
             if given is not None and not self.journal.broken:
                 error.replay = replay_command(self.journal.path.stem, name, given)
@@ -275,7 +251,7 @@ class ResultCache:
             return {port.name: EndedRef(outputs.reason) for port in call.node.description.outputs}
         refs: dict[str, Ref] = {}
         for port, value in outputs.items():
-            ref = self.referenced(value)
+            ref = self.values.referenced(value)
             if isinstance(ref, Unkeyable):
                 self._not_keyed(call.node, f"output {port}: {ref.reason}")
                 return None
@@ -305,93 +281,9 @@ class ResultCache:
                 self.journal.ended(call.name, call.node.type, digest, refs, 0.0, how=how)
         return found
 
-    def referenced(self, value: Value) -> Ref | Unkeyable:
-        """Return a value's reference, storing it if it has none."""
-        if isinstance(value, Many):
-            items = [self.referenced(item) for item in value.items]
-            bad = next((item for item in items if isinstance(item, Unkeyable)), None)
-            return bad if bad is not None else ListRef(tuple(items))  # type: ignore[arg-type]
-        if isinstance(value, Ended):
-            return EndedRef(value.reason)
-        if not isinstance(value, Held):
-            return Unkeyable("an item of it failed")
-        if value.ref is None and not value.unkeyed:
-            try:
-                value.ref = self.store.put(encode(value.data, value.type))
-            except NotStorableError as error:
-                value.unkeyed = f"{error.what}: {error.why}"
-            except StoreError as error:
-                self._give_up(error)
-                value.unkeyed = error.what
-        return value.ref if value.ref is not None else Unkeyable(value.unkeyed)
-
-    def load(self, value: Held) -> Any:
-        """Return a value's data, read from the store if it is not in memory.
-
-        Raises:
-            ValueGoneError: The store has lost it, or it was damaged, or is nothing that its type can be read from.
-        """
-        # Read once: another thread may leave the value to the store at any moment.
-        data = value.data
-        if data is ABSENT:
-            assert value.ref is not None
-            stored = self._read(value.ref)
-            try:
-                data = value.data = decode(value.ref.codec, stored, value.type)
-            except MemoryError:
-                raise
-            except Exception as error:  # whatever a pack's handler says of bytes that others may have written
-                self._unreadable.add(value.ref.digest)
-                raise ValueGoneError(
-                    "a stored value can't be read", where=self.store.location, why=f"{type(error).__name__}: {error}"
-                ) from error
-        return data
-
-    def _read(self, ref: InlineRef | BlobRef) -> memoryview:
-        """Return the bytes of a value; raises ValueGoneError."""
-        try:
-            stored = self.store.get(ref)
-        except StoreError as error:
-            raise ValueGoneError(error.what, where=error.where, why=error.why) from error
-        if stored is None:
-            raise ValueGoneError("a stored value is gone or was damaged", where=self.store.location)
-        return stored
-
-    def _digest(self, port: Port, value: Any, binding: Any) -> InputDigest | Unkeyable:
-        """Return the digest of one input: a literal, or a value that another node gave."""
-        if isinstance(value, Many):
-            return self._digest_of_list(port, value, binding)
-        if not isinstance(value, Held):
-            return self.keyer.literal_digest(port, value)
-        if holds_paths(value.type):
-            # A path that a node gives counts by what lies there, as one that is written into the graph does.
-            return self.keyer.literal_digest(port, self.load(value))
-        ref = self.referenced(value)
-        return ref if isinstance(ref, Unkeyable) else self.keyer.linked(ref.digest, binding)
-
-    def _digest_of_list(self, port: Port, value: Many, binding: Any) -> InputDigest | Unkeyable:
-        item_port = self._item_port(port)
-        hashing = sha256(b"list\0")
-        for item in value.items:
-            if isinstance(item, Ended):
-                continue  # the node gets the list without it
-            digest = self._digest(item_port, item, binding)
-            if isinstance(digest, Unkeyable):
-                return digest
-            hashing.update(digest.digest)
-        return self.keyer.linked(hashing.digest(), binding)
-
-    def _item_port(self, port: Port) -> Port:
-        """Return a port of the items of a list port: one for each, since what is known of a port is kept with it."""
-        found = self._item_ports.get(id(port))
-        if found is None:
-            item_type = port.value_type.item if isinstance(port.value_type, ListOf) else port.value_type
-            found = self._item_ports[id(port)] = (port, Port(port.name, item_type, component_for(item_type)))
-        return found[1]
-
     def _names_unreadable(self, refs: Iterable[Ref]) -> bool:
         return any(
-            self._names_unreadable(ref.items) if isinstance(ref, ListRef) else ref.digest in self._unreadable
+            self._names_unreadable(ref.items) if isinstance(ref, ListRef) else ref.digest in self.values.unreadable
             for ref in refs
         )
 
@@ -400,7 +292,7 @@ class ResultCache:
             return all(map(self._is_there, value.items))
         if isinstance(value, Held) and isinstance(value.type, (File, Folder)):
             try:
-                path = self.load(value)
+                path = self.values.load(value)
             except ValueGoneError:
                 return False
             return not hasattr(path, "exists") or bool(path.exists())
@@ -422,34 +314,16 @@ class ResultCache:
                 return {} if record is None else {keys[0]: record}
             return store.lookup_many(keys)
         except StoreError as error:
-            self._give_up(error)
+            self.values.give_up(error)
             return {}
 
-    def _give_up(self, error: StoreError) -> None:
-        """Go on without keeping what the store can't take; said once, since a full disk stays full for a while."""
-        if not self.broken:
-            self.broken = f"results are not kept: {error.what}" + (f" ({error.why})" if error.why else "")
-            self.warn("", self.broken)
-
     def _not_keyed(self, node: PlannedNode, reason: str) -> None:
-        if self.broken:
+        if self.values.broken:
             return  # said already, and why
         asked_for = not self.policy.everything_off and node.id not in self.policy.off
         if asked_for and node.description.traits.cacheable and node.id not in self._warned:
             self._warned.add(node.id)
             self.warn(node.id, f"not cached: {reason}")
-
-
-def value_of(ref: Ref, value_type: ValueType) -> Value:
-    """Return the value that a reference names, not read yet."""
-    if isinstance(ref, ListRef):
-        inner = value_type.item if isinstance(value_type, OptionalOf) else value_type
-        # What a node gave that mapped lies in more lists than its type says.
-        item = inner.item if isinstance(inner, ListOf) else inner
-        return Many([value_of(each, item) for each in ref.items])
-    if isinstance(ref, EndedRef):
-        return Ended(ref.reason)
-    return Held(value_type, ABSENT, ref)
 
 
 def _adopt(refs: Mapping[str, Ref], outputs: Mapping[str, Value]) -> None:

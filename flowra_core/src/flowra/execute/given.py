@@ -21,8 +21,8 @@ from flowra.type.value.containers import ListOf, OptionalOf
 from flowra.type.value.media import MediaType
 
 if TYPE_CHECKING:
-    from flowra.execute.cache import ResultCache
     from flowra.execute.scheduler.state import Call
+    from flowra.execute.stored_values import StoredValues
 
 __all__ = ["Given", "given_inputs", "read_given", "replay_command"]
 
@@ -46,13 +46,13 @@ class Given:
     lost: Mapping[str, str]
 
 
-def given_inputs(cache: ResultCache, call: Call) -> dict[str, Any]:
+def given_inputs(values: StoredValues, call: Call) -> dict[str, Any]:
     """Return what a call was given as plain data, its values kept in the store."""
     inputs: dict[str, Any] = {}
     for port, value in call.inputs.items():
         declared = call.node.description.input(port)
         assert declared is not None, "unknown ports are refused before"
-        inputs[port] = _kept(cache, value, declared.value_type)
+        inputs[port] = _kept(values, value, declared.value_type)
     return {
         "type": call.node.type,
         "init": {port: jsonable(value) for port, value in call.node.init.items()},
@@ -93,10 +93,10 @@ def read_given(data: Mapping[str, Any]) -> Given:
         ) from error
 
 
-def _kept(cache: ResultCache, value: Any, value_type: ValueType) -> dict[str, Any]:
+def _kept(values: StoredValues, value: Any, value_type: ValueType) -> dict[str, Any]:
     try:
         try:
-            ref = cache.referenced(_as_value(value, value_type))
+            ref = values.referenced(_as_value(value, value_type))
         except ValueError:
             # A literal that is no value of the port: that may be why the node failed, and it is to fail so again.
             return {"literal": jsonable(value)}

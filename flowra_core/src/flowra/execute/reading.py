@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flowra.exceptions import NodeFailedError
-from flowra.execute.cache import ResultCache
 from flowra.execute.encoding import ValueGoneError
 from flowra.execute.scheduler.state import Call
+from flowra.execute.stored_values import StoredValues
 from flowra.execute.values import ABSENT, Ended, Failed, Held, Many, Value
 from flowra.storage.refs import BlobRef
 
@@ -20,7 +20,7 @@ class ValueReader:
     """Reads values. Every method may be called from any thread.
 
     Args:
-        cache: Where values lie that are not in memory; None if all are.
+        values: Where values lie that are not in memory; None if all are there.
         again: Makes a call once more and returns its outputs; None where it has none.
         warn: Told what was lost, with the name of the call that gave it.
 
@@ -30,11 +30,11 @@ class ValueReader:
 
     def __init__(
         self,
-        cache: ResultCache | None,
+        values: StoredValues | None,
         again: Callable[[Call], Mapping[str, Value] | None],
         warn: Callable[[str, str], None],
     ) -> None:
-        self._cache = cache
+        self._values = values
         self._again = again
         self._warn = warn
         # One repair at a time: several takers of a lost value have it computed once.
@@ -60,14 +60,14 @@ class ValueReader:
 
     def prepare(self, values: Iterable[Any]) -> None:
         """Have the store bring what is about to be read and is not in memory, all of it at a time."""
-        if self._cache is not None:
-            self._cache.store.prepare(_stored(values))
+        if self._values is not None:
+            self._values.store.prepare(_stored(values))
 
     def load(self, value: Held) -> Any:
         """Return the data of a value that is not in memory; raises as `plain` does."""
-        assert self._cache is not None, "only what was stored is left out of memory"
+        assert self._values is not None, "only what was stored is left out of memory"
         try:
-            data = self._cache.load(value)
+            data = self._values.load(value)
         except ValueGoneError as error:
             with self._repairing:
                 data = self._repaired(value, error)
@@ -76,9 +76,9 @@ class ValueReader:
 
     def _repaired(self, value: Held, error: ValueGoneError) -> Any:
         """Have a lost value computed again by the call that gave it, and return its data."""
-        assert self._cache is not None
+        assert self._values is not None
         try:
-            return self._cache.load(value)  # another thread may have had it computed meanwhile
+            return self._values.load(value)  # another thread may have had it computed meanwhile
         except ValueGoneError:
             if value.origin is None:
                 raise _lost(error) from error
@@ -92,7 +92,7 @@ class ValueReader:
             raise _lost(error, call) from error
         data = found.data
         value.data, value.ref = data, found.ref
-        return data if data is not ABSENT else self._cache.load(value)
+        return data if data is not ABSENT else self._values.load(value)
 
 
 def _stored(values: Iterable[Any]) -> Iterator[BlobRef]:

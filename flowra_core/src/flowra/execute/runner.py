@@ -99,7 +99,8 @@ class CallRunner:
         self._awaiter = awaiter
         self._sites = Sites(job.catalog, pool, self._fetched)
         self._timed: dict[Call, _Timed] = {}
-        self.reader = ValueReader(cache, self._again, lambda node, text: job.reporter.log(node, text, "warning"))
+        values = cache.values if cache is not None else None
+        self.reader = ValueReader(values, self._again, lambda node, text: job.reporter.log(node, text, "warning"))
         self.watch: Callable[[Call], None] | None = None
         self.patience: float | None = None
 
@@ -212,7 +213,7 @@ class CallRunner:
 
     def spill(self, value: Held) -> None:
         """Leave a value to the store, if it can be had again from there."""
-        if self._cache is not None and isinstance(self._cache.referenced(value), BlobRef):
+        if self._cache is not None and isinstance(self._cache.values.referenced(value), BlobRef):
             value.data = ABSENT
 
     def abandon(self, call: Call) -> bool:

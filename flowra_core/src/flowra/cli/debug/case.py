@@ -20,11 +20,11 @@ from flowra.dag.graph.builder import base_id
 from flowra.dag.plan.logical import LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.port import Port
 from flowra.exceptions import GraphError, RunError, UsageError
-from flowra.execute.cache import value_of
 from flowra.execute.encoding import decode
 from flowra.execute.given import Given, read_given
 from flowra.execute.session import Session
 from flowra.execute.session.history import PastRun
+from flowra.execute.stored_values import value_of
 from flowra.execute.values import Held
 from flowra.plugin.nearest import did_you_mean
 from flowra.storage.store import Store

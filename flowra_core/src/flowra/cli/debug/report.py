@@ -15,12 +15,12 @@ from flowra.dag.graph import Graph
 from flowra.dag.plan.logical import Constant, LogicalPlan, NodeOutput, PlannedNode
 from flowra.dag.port import Port
 from flowra.exceptions import FlowraError, PluginError
-from flowra.execute.cache import value_of
 from flowra.execute.given import read_given, replay_command
 from flowra.execute.scheduler.items import LengthsDifferError, split
 from flowra.execute.session import Session
 from flowra.execute.session.explanation import Explanation, explain
 from flowra.execute.session.history import PastRun, RunHistory
+from flowra.execute.stored_values import value_of
 from flowra.execute.values import Ended, Failed, Held, Many
 from flowra.storage.refs import ListRef, Ref
 from flowra.type.value.base import ValueType

@@ -131,10 +131,8 @@ def _named(session: Session, beginning: str) -> Record:
 
 def _value(session: Session, store: Store, record: Record, name: str) -> Any:
     """Return an output's value and type, or None where its branch ended."""
-    from flowra.dag.key import Keyer
-    from flowra.execute.cache import ResultCache, value_of
-    from flowra.execute.policy import CachePolicy
     from flowra.execute.reading import ValueReader
+    from flowra.execute.stored_values import StoredValues, value_of
     from flowra.execute.values import Ended
 
     port = session.catalog.describe(record.node_type).output(name)
@@ -142,12 +140,11 @@ def _value(session: Session, store: Store, record: Record, name: str) -> Any:
         raise FlowraError(
             f"{record.node_type} has no output {name} any more", fix="install the version of the pack that it came from"
         )
-    cache = ResultCache(store, Keyer(session.catalog, file_digest=store.file_digest), CachePolicy(), lambda *_: None)
     value = value_of(record.outputs[name], port.value_type)
     if isinstance(value, Ended):
         click.echo(f"{name}: no value: {printable(value.reason)}", err=True)
         return None
-    return ValueReader(cache, lambda _: None, lambda *_: None).plain(value), port.value_type
+    return ValueReader(StoredValues(store), lambda _: None, lambda *_: None).plain(value), port.value_type
 
 
 def _size(record: Record) -> int:

@@ -13,7 +13,6 @@ from typing import Any
 
 from flowra.exceptions import ClusterError
 from flowra.execute.awaiter import Awaiter
-from flowra.execute.cache import ResultCache
 from flowra.execute.cluster.batches import unreachable
 from flowra.execute.cluster.connection import Cluster, Connection
 from flowra.execute.cluster.members import ClusterOffer
@@ -24,9 +23,9 @@ from flowra.execute.cluster.usable import UsableWorkers
 from flowra.execute.executor import Executor, Job, Outcome
 from flowra.execute.instances import InstancePool
 from flowra.execute.local import MEMORY
-from flowra.execute.policy import CachePolicy
 from flowra.execute.resources import Ledger, check_needs
 from flowra.execute.scheduler.scheduler import Scheduler
+from flowra.execute.stored_values import StoredValues
 from flowra.storage.address import open_store
 from flowra.storage.store import Store
 
@@ -90,7 +89,7 @@ class ClusterExecutor(Executor):
             )
         packs = self._checked_packs(job, connection)
         spool = Path(tempfile.mkdtemp(prefix="flowra-values-")) if job.cache is None else None
-        values = job.cache if job.cache is not None else _uncached(job, spool)
+        values = job.cache.values if job.cache is not None else _uncached(job, spool)
         try:
             workers = UsableWorkers(self._reach_of(values.store, connection, job), packs)
             return self._run(job, values, connection, workers)
@@ -141,7 +140,7 @@ class ClusterExecutor(Executor):
             store.write_through()
         return reach
 
-    def _run(self, job: Job, values: ResultCache, connection: Connection, workers: UsableWorkers) -> Outcome:
+    def _run(self, job: Job, values: StoredValues, connection: Connection, workers: UsableWorkers) -> Outcome:
         offer = ClusterOffer(workers.members)
         check_needs(job.plan, offer)
         runner = ClusterRunner(job, values, connection, workers, self._header(job, values), self._pool, self._awaiter)
@@ -150,7 +149,7 @@ class ClusterExecutor(Executor):
         finally:
             runner.close()
 
-    def _header(self, job: Job, values: ResultCache) -> dict[str, Any]:
+    def _header(self, job: Job, values: StoredValues) -> dict[str, Any]:
         cache = job.cache
         policy = None
         if cache is not None:
@@ -167,18 +166,10 @@ class ClusterExecutor(Executor):
         }
 
 
-def _uncached(job: Job, folder: Path | None) -> ResultCache:
+def _uncached(job: Job, folder: Path | None) -> StoredValues:
     """Return what hands values from worker to worker where nothing is kept."""
-    from flowra.dag.key import Keyer
-
     assert folder is not None
-    store = open_store(folder)
-    return ResultCache(
-        store=store,
-        keyer=Keyer(job.catalog, file_digest=store.file_digest),
-        policy=CachePolicy(everything_off=True),
-        warn=lambda node, reason: job.reporter.log(node, reason, "warning"),
-    )
+    return StoredValues(open_store(folder), lambda reason: job.reporter.log("", reason, "warning"))
 
 
 def _check_importable(job: Job) -> None:

@@ -11,19 +11,18 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from flowra.exceptions import StoreError
-from flowra.execute.cache import ResultCache
 from flowra.execute.cluster.at_hand import ValuesAtHand
 from flowra.execute.encoding import NotStorableError, ValueGoneError, encode
+from flowra.execute.stored_values import StoredValues
 from flowra.storage.codec.encoded import Encoded
 from flowra.storage.refs import BlobRef, InlineRef, digest_of
 from flowra.storage.store import Store
 
-__all__ = ["LEAST_BYTES", "PeeredCache", "Peers", "serve_values"]
+__all__ = ["LEAST_BYTES", "PeeredValues", "Peers", "serve_values"]
 
 #: Bytes from which on it is worth asking another worker.
 LEAST_BYTES = 65536
@@ -72,29 +71,32 @@ class Peers:
         return answer
 
 
-@dataclass
-class PeeredCache(ResultCache):
-    """A result cache whose values may come from other workers.
+class PeeredValues(StoredValues):
+    """The values of a run, of which some may come from other workers.
 
-    Attributes:
+    Args:
+        store: The store.
         peers: What those have.
+        warn: As of `StoredValues`.
     """
 
-    peers: Peers | None = None
+    def __init__(self, store: Store, peers: Peers, warn: Callable[[str], None]) -> None:
+        super().__init__(store, warn)
+        self._peers = peers
 
     def _read(self, ref: InlineRef | BlobRef) -> memoryview:
-        if self.peers is None or not isinstance(ref, BlobRef):
+        if not isinstance(ref, BlobRef):
             return super()._read(ref)
         if self.store.is_near(ref):
             try:
                 return super()._read(ref)
             except ValueGoneError:
-                if (found := self.peers.fetch(ref)) is None:
+                if (found := self._peers.fetch(ref)) is None:
                     raise
             with suppress(StoreError):  # what the store has lost is put back, where it takes anything
                 self.store.put(Encoded(ref.codec, (found,)))
             return found
-        found = self.peers.fetch(ref)
+        found = self._peers.fetch(ref)
         return found if found is not None else super()._read(ref)
 
 

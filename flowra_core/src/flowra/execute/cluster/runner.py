@@ -14,7 +14,6 @@ from flowra.dag.context import NodeCancelledError
 from flowra.dag.outcome import Expansion
 from flowra.exceptions import ClusterError, NodeFailedError, StoreError
 from flowra.execute.awaiter import Awaiter
-from flowra.execute.cache import ResultCache, value_of
 from flowra.execute.cluster.connection import Connection
 from flowra.execute.cluster.dispatcher import Dispatcher, Reply
 from flowra.execute.cluster.usable import UsableWorkers
@@ -24,6 +23,7 @@ from flowra.execute.instances import InstancePool
 from flowra.execute.reading import ValueReader, mark_origin, referring
 from flowra.execute.runner import CallRunner, Later, Result
 from flowra.execute.scheduler.state import Call, NodeState
+from flowra.execute.stored_values import StoredValues, value_of
 from flowra.execute.values import ABSENT, Ended, Held, Many, Value
 from flowra.storage.refs import BlobRef
 
@@ -49,7 +49,7 @@ class ClusterRunner(CallRunner):
     def __init__(
         self,
         job: Job,
-        values: ResultCache,
+        values: StoredValues,
         connection: Connection,
         workers: UsableWorkers,
         header: dict[str, Any],

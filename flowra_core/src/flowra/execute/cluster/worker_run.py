@@ -17,7 +17,7 @@ from flowra.execute.awaiter import Awaiter
 from flowra.execute.cache import ResultCache
 from flowra.execute.cluster.at_hand import ValuesAtHand
 from flowra.execute.cluster.feed import EventFeed
-from flowra.execute.cluster.peers import PeeredCache, Peers
+from flowra.execute.cluster.peers import PeeredValues, Peers
 from flowra.execute.cluster.wire import binding_from_wire, class_at, literal_from_wire, pack, ref_to_wire, unpack
 from flowra.execute.control import RunControl
 from flowra.execute.encoding import ValueGoneError
@@ -27,6 +27,7 @@ from flowra.execute.policy import CachePolicy
 from flowra.execute.reading import ValueReader
 from flowra.execute.returned_graph import Expanded
 from flowra.execute.scheduler.state import Call
+from flowra.execute.stored_values import StoredValues
 from flowra.execute.together import TogetherRunner
 from flowra.execute.values import Held
 from flowra.model.models import Models
@@ -80,7 +81,7 @@ class _KeptNotes:
         """Failures are the driver's to note, once no further try is left."""
 
 
-class _StoredValues(ValueReader):
+class _WorkerReader(ValueReader):
     """Reads values on a worker: which call gave one that the store has lost is known to the driver alone."""
 
     def _repaired(self, value: Held, error: ValueGoneError) -> Any:
@@ -132,15 +133,15 @@ class WorkerRun:
         policy = header["policy"]
         models = Models()
         self.peers = Peers(header["id"])
-        self._values = PeeredCache(
-            store=self._store,
+        self._values = PeeredValues(self._store, self.peers, lambda reason: self._warn("", reason))
+        cache = ResultCache(
+            values=self._values,
             keyer=_keyer(self._catalog, self._store, models),
             policy=CachePolicy(everything_off=True)
             if policy is None
             else CachePolicy(frozenset(policy[0]), frozenset(policy[1]), policy[2]),
-            warn=lambda node, reason: self._warnings.put((node, reason)),
+            warn=self._warn,
             journal=self._kept,  # type: ignore[arg-type]
-            peers=self.peers,
         )
         self._at_hand = ValuesAtHand(_AT_HAND)
         job = Job(
@@ -152,7 +153,7 @@ class WorkerRun:
             output_dir=Path(header["output_dir"]),
             reporter=self._feed,
             control=self.control,
-            cache=None if policy is None else self._values,
+            cache=None if policy is None else cache,
             models=models,
             origin=header["origin"],
         )
@@ -173,9 +174,12 @@ class WorkerRun:
     def runner(self) -> _BatchRunner:
         """Return a runner for one batch."""
         runner = _BatchRunner(self._job, self._session.pool, self._job.cache, self._session.awaiter)
-        runner.reader = _StoredValues(self._values, runner._again, lambda *said: self._warnings.put(said))  # noqa: SLF001
+        runner.reader = _WorkerReader(self._values, runner._again, self._warn)  # noqa: SLF001
         runner.reader.loaded = self._at_hand.keep
         return runner
+
+    def _warn(self, node: str, text: str) -> None:
+        self._warnings.put((node, text))
 
     def node(self, data: bytes) -> PlannedNode:
         """Return a planned node."""
@@ -207,7 +211,7 @@ class WorkerRun:
         return self._store
 
     @property
-    def values(self) -> ResultCache:
+    def values(self) -> StoredValues:
         """What writes and reads values."""
         return self._values
 

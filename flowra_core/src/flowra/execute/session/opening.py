@@ -94,7 +94,7 @@ class OpenRun:
         cache = self.job.cache
         if cache is not None:
             cache.flush()
-            self.warnings += [cache.broken] if cache.broken else []
+            self.warnings += [cache.values.broken] if cache.values.broken else []
         if self.journal is not None and self.journal.broken:
             self.reporter.log("", self.journal.broken, "warning")
             self.warnings.append(self.journal.broken)
@@ -216,13 +216,17 @@ class RunOpener:
             return None
         from flowra.dag.key import Keyer
         from flowra.execute.cache import ResultCache
+        from flowra.execute.stored_values import StoredValues
+
+        def warn(node: str, reason: str) -> None:
+            reporter.log(node, reason, "warning")
 
         return ResultCache(
-            store=store,
+            values=StoredValues(store, lambda reason: warn("", reason)),
             # One for each run: it takes code, libraries and files as it sees them first.
             keyer=Keyer(self._catalog, file_digest=store.file_digest, models=models),
             policy=policy if policy is not None else CachePolicy(),
-            warn=lambda node, reason: reporter.log(node, reason, "warning"),
+            warn=warn,
             journal=journal,
             resumed=earlier.calls if earlier is not None else {},
         )

@@ -11,6 +11,7 @@ from flowra.dag.plan.planner import outputs_of
 from flowra.execute.cache import ResultCache
 from flowra.execute.planning import ask_cache
 from flowra.execute.policy import CachePolicy
+from flowra.execute.stored_values import StoredValues
 from flowra.storage.record import Record
 from flowra.storage.store import Store
 
@@ -31,6 +32,6 @@ class _NotingCache(ResultCache):
 def keys_of_plan(plan: LogicalPlan, catalog: NodeCatalog, store: Store) -> list[bytes]:
     """Return the keys of a plan's calls, as far as they are known: those that come after a miss are not."""
     keyer = Keyer(catalog, file_digest=store.file_digest)
-    cache = _NotingCache(store, keyer, CachePolicy(), lambda *_: None)
+    cache = _NotingCache(StoredValues(store), keyer, CachePolicy(), lambda *_: None)
     ask_cache(plan, cache, outputs_of(plan).values())
     return list(dict.fromkeys(cache.asked))
