@@ -10,7 +10,7 @@ from flowra.dag.node import BaseArgs, Node
 from flowra.execute.local import LocalExecutor
 from flowra.execute.resources.limits import usable_cores
 from flowra.execute.scheduler import load as module
-from flowra.execute.scheduler.load import Load, Used
+from flowra.execute.scheduler.load import Load
 from flowra.execute.session import Session
 
 
@@ -55,26 +55,27 @@ def test_a_look_that_follows_at_once_says_what_the_last_one_said(clocks):
     assert load.is_idle()
 
 
-def test_a_node_that_waited_beyond_all_that_others_computed_counts_as_one_that_waits(clocks):
+def noted(load, computed, threads, times=1):
+    for _ in range(times):
+        load.note("node", seconds=1.0, computed=computed, threads=threads)
+    return load.waits("node")
+
+
+def test_a_node_whose_calls_hardly_compute_is_taken_for_one_that_waits_and_one_call_says_little(clocks):
     load = Load(2)
-    load.note("sleep", 1.0, Used(5.0, 9.0), Used(5.0 + 0.01, 9.0 + 0.3))
-    assert load.waits("sleep")
+    assert not load.waits("node"), "nobody has seen it yet"
+    assert not noted(load, computed=0.05, threads=2)
+    assert noted(load, computed=0.05, threads=2, times=3)
 
 
-def test_a_thread_that_may_have_waited_for_the_interpreter_says_nothing(clocks):
+def test_calls_that_others_may_have_kept_waiting_say_nothing(clocks):
+    assert not noted(Load(2), computed=0.05, threads=6, times=20)
+
+
+def test_a_node_that_is_seen_to_compute_after_all_is_no_longer_taken_for_one_that_waits(clocks):
     load = Load(2)
-    load.note("compute", 1.0, Used(5.0, 9.0), Used(5.0 + 0.2, 9.0 + 1.0))
-    assert not load.waits("compute")
-    load.note("sleep", 1.0, Used(5.0, 9.0), Used(5.0 + 0.01, 9.0 + 0.1))
-    load.note("sleep", 1.0, Used(5.0, 9.0), Used(5.0 + 0.01, 9.0 + 1.8))
-    assert load.waits("sleep"), "others computed while it slept"
-
-
-def test_a_node_that_was_seen_to_compute_no_longer_counts_as_one_that_waits(clocks):
-    load = Load(2)
-    load.note("load", 1.0, Used(5.0, 9.0), Used(5.0 + 0.0, 9.0 + 0.0))
-    load.note("load", 1.0, Used(5.0, 9.0), Used(5.0 + 0.9, 9.0 + 1.0))
-    assert not load.waits("load")
+    assert noted(load, computed=0.05, threads=2, times=9)
+    assert not noted(load, computed=0.9, threads=6)
 
 
 class Wait(Node):

@@ -20,7 +20,6 @@ from flowra.execute.scheduler.gathering import Gathering, Gatherings
 from flowra.execute.scheduler.holding import Holding
 from flowra.execute.scheduler.inputs import add_lazy, blocked
 from flowra.execute.scheduler.items import LengthsDifferError
-from flowra.execute.scheduler.load import used_so_far
 from flowra.execute.scheduler.state import Call, NodeState
 from flowra.execute.scheduler.verdicts import CANCELLED, Verdicts
 from flowra.execute.scheduler.watchdog import Watchdog
@@ -107,7 +106,7 @@ class Calls:
         if (block := blocked(call)) is not None:
             return self._settle(call, self._verdicts.without_value(call.name, block))
         description = call.node.description
-        before = used_so_far() if self._crew.cost.get(description.type, 0.0) >= CHEAP else None
+        computed = time.thread_time() if self._crew.cost.get(description.type, 0.0) >= CHEAP else None
         began = time.perf_counter()
         try:
             if description.lazy_ports:
@@ -128,8 +127,8 @@ class Calls:
         except _WITHOUT_RESULT as error:
             return self._without_result(call, error)
         self._crew.cost[description.type] = seconds = time.perf_counter() - began
-        if before is not None:
-            self._crew.load.note(description.type, seconds, before, used_so_far())
+        if computed is not None:
+            self._crew.note(description.type, seconds, time.thread_time() - computed)
         if type(result) is dict:
             return self._settle(call, result)
         if isinstance(result, Later):
@@ -159,12 +158,12 @@ class Calls:
         traits = gathering.node.description.traits
         if traits.resources and not self._holding.take(gathering, traits.resources):
             return None
-        before = used_so_far()
+        computed = time.thread_time()
         began = time.perf_counter()
         results = self._runner.call_together(gathering.calls, self._finish_later)
         seconds = time.perf_counter() - began
         self._crew.cost[gathering.node.type] = seconds / len(results)
-        self._crew.load.note(gathering.node.type, seconds, before, used_so_far())
+        self._crew.note(gathering.node.type, seconds, time.thread_time() - computed)
         if traits.resources:
             self._holding.give_back(gathering)
         return self._after(

@@ -37,7 +37,6 @@ class Crew:
         queue: What is ready. Its lock guards whatever the run's threads share.
         ended: How many nodes have ended; a helper looks at it to see whether the run gets on.
         cost: Seconds that a call of a node type takes, as seen last.
-        load: How busy the process is, and which node types wait.
         crash: A mistake of ours that ended the run.
     """
 
@@ -56,7 +55,7 @@ class Crew:
         self._returned = 0
         # Threads whose calls ran out of time and have not come back: they may compute for ever, and count for nothing.
         self._lost = 0
-        self.load = Load(processors)
+        self._load = Load(processors)
         # Whether calls may run out of time: a thread can't end the call that it runs, and the run's own has to return.
         self._guarded = False
         # What every thread runs in: with the session's own packs.
@@ -141,18 +140,22 @@ class Crew:
             self.crash = self.crash or error
             self.queue.close()
 
+    def note(self, node_type: str, seconds: float, computed: float) -> None:
+        """Note how many of its seconds a call computed, on the thread that made it."""
+        self._load.note(node_type, seconds, computed, self._at_work())
+
     def _is_dear(self, unit: Unit) -> bool:
         return unit.node is None or self.cost.get(unit.node.type, CHEAP) >= CHEAP
 
     def _at_work(self) -> int:
-        """Return how many threads run something. The lock is held."""
+        """Return how many threads run something; about as many, where the lock is not held."""
         return self._threads + (not self._guarded) - self.queue.idle - self._lost
 
     def _has_room(self, unit: Unit, at_work: int) -> bool:
         """Tell whether one more thread beside those at work may run a unit. The lock is held."""
-        if at_work < self.load.processors or unit.node is None or self.load.waits(unit.node.type):
+        if at_work < self._load.processors or unit.node is None or self._load.waits(unit.node.type):
             return True
-        return self.load.is_idle()
+        return self._load.is_idle()
 
     def _start_thread(self) -> None:
         self._threads += 1

@@ -8,33 +8,17 @@ another process are welcome beside them.
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
-__all__ = ["Load", "Used", "used_so_far"]
+__all__ = ["Load"]
 
 #: Seconds over which the process is watched, at least.
 _WINDOW = 0.01
 #: What of one processor's time the process uses, at most, where all that it runs is waiting.
 _IDLE = 0.5
-#: What part of its time a call waits, at least, where its node is taken for one that waits; or computes, where not.
-_PART = 0.5
-
-
-class Used(NamedTuple):
-    """Seconds of processors' time that were used so far.
-
-    Attributes:
-        own: By the thread that asks.
-        process: By all threads of the process.
-    """
-
-    own: float
-    process: float
-
-
-def used_so_far() -> Used:
-    """Return what this thread and the process have used."""
-    return Used(time.thread_time(), time.process_time())
+#: What part of its time a call computes, at most, where its node is taken for one that waits.
+_WAITING = 0.25
+#: How much the last call counts in that.
+_LAST = 0.5
 
 
 class Load:
@@ -49,7 +33,7 @@ class Load:
         self._idle = False
         self._at = time.perf_counter()
         self._used = time.process_time()
-        self._waiting: set[str] = set()
+        self._computing: dict[str, float] = {}
 
     def is_idle(self) -> bool:
         """Return whether the process hardly computed since somebody asked last. The scheduler's lock is held."""
@@ -62,21 +46,20 @@ class Load:
 
     def waits(self, node_type: str) -> bool:
         """Return whether calls of a node type were seen to wait for most of their time."""
-        return node_type in self._waiting
+        return self._computing.get(node_type, 1.0) <= _WAITING
 
-    def note(self, node_type: str, seconds: float, before: Used, after: Used) -> None:
+    def note(self, node_type: str, seconds: float, computed: float, threads: int) -> None:
         """Note how a call spent its time.
 
-        While others compute, its thread may wait for the interpreter; only what is left beyond all that the process
-        has used it surely waited for something outside.
+        Where more threads were at work than there are processors, they may have kept it waiting: then only that it
+        computed more than was thought says something of its node.
 
         Args:
             node_type: The type of its node.
             seconds: How long it took.
-            before: What was used when it began.
-            after: What was used when it ended, on the same thread.
+            computed: How many of them its thread computed.
+            threads: How many threads were at work, its own included.
         """
-        if seconds - (after.process - before.process) >= _PART * seconds:
-            self._waiting.add(node_type)
-        elif after.own - before.own >= _PART * seconds:
-            self._waiting.discard(node_type)
+        part, before = computed / seconds, self._computing.get(node_type, 1.0)
+        if part > before or threads <= self.processors:
+            self._computing[node_type] = before + _LAST * (part - before)
