@@ -67,8 +67,9 @@ def test_what_each_upload_and_each_question_runs_into_is_said_once(tiers, remote
         for number in range(5, 10):
             ref = LocalStore(remote.path).put(blob(number))
             assert tiers.get(ref) is None
-    assert len(listener.said) == 2
+    assert [level for level, _ in listener.said] == ["warning", "info", "warning"]
     assert "full" in listener.said[0][1]
+    assert listener.said[1][1].startswith("5 results (41.0 kB) are not uploaded yet")
     assert "\x1b" not in listener.said[0][1]
 
 
@@ -86,7 +87,8 @@ def test_results_that_can_not_be_read_here_are_left_for_another_session(tiers, r
         remote.gate.set()
         tiers.uploads.wait()
     monkeypatch.undo()
-    assert [text for _, text in listener.said] == ["results are not uploaded: the index is broken"]
+    warnings = [text for level, text in listener.said if level == "warning"]
+    assert warnings == ["results are not uploaded: the index is broken"]
     tiers.close()
     with TieredStore(LocalStore(tmp_path / "a"), FaultyStore(remote.path), choice="all") as store:
         with store.heard_by(Listener()):
@@ -326,6 +328,100 @@ def test_a_required_result_that_can_not_be_had_is_an_error(tiers):
         tiers.uploads.require([key(1)])
 
 
+# ---- what is not taken
+
+
+FULL = StoreError("an object can't be written", why="the quota is used up", fix="free some space there")
+
+
+def test_a_result_that_is_not_taken_is_tried_once_and_said_with_what_to_do(tiers, remote):
+    listener = Listener()
+    remote.faults["put"] = FULL
+    with tiers.heard_by(listener):
+        published(tiers, 1)
+        left = tiers.uploads.wait(20)
+    assert left.results == 1
+    assert remote.calls["put"] == 1
+    [warning] = [text for level, text in listener.said if level == "warning"]
+    assert "an object can't be written: the quota is used up; free some space there" in warning
+    assert "flowra store push" in warning
+
+
+def test_a_result_that_was_not_taken_goes_with_the_next_session(tmp_path, remote):
+    remote.faults["publish"] = FULL
+    with TieredStore(LocalStore(tmp_path / "a"), remote, choice="all") as store:
+        record = published(store, 1)
+        store.uploads.wait()
+    with TieredStore(LocalStore(tmp_path / "a"), FaultyStore(tmp_path / "remote")) as store:
+        assert store.remote.store.lookup(key(1)) is None
+        with store.heard_by(Listener()):
+            assert not store.uploads.wait()
+        assert store.remote.store.lookup(key(1)) == record
+
+
+def test_a_result_that_was_not_taken_goes_with_the_next_run_of_the_session(tiers, remote):
+    remote.faults["put"] = FULL
+    with tiers.heard_by(Listener()):
+        record = published(tiers, 1)
+        assert tiers.uploads.wait().results == 1
+    remote.faults.clear()
+    with tiers.heard_by(Listener()):
+        assert not tiers.uploads.wait()
+    assert remote.lookup(key(1)) == record
+
+
+def test_a_required_result_that_is_not_taken_is_an_error_that_says_why(tiers, remote):
+    remote.faults["put"] = FULL
+    published(tiers, 1)
+    with pytest.raises(StoreError, match="1 result is not in the store") as raised:
+        tiers.uploads.require([key(1)])
+    assert "the quota is used up" in raised.value.why
+    assert "free some space there" in raised.value.fix
+    remote.faults.clear()
+    tiers.uploads.require([key(1)])
+
+
+def test_what_others_left_and_is_not_taken_fails_a_push_and_no_run(tiers, remote):
+    remote.faults["put"] = FULL
+    published(tiers, 1)
+    tiers.uploads.wait()
+    tiers.publish(inline(2))
+    tiers.uploads.require([key(2)])
+    with pytest.raises(StoreError, match="1 result is not in the store"):
+        tiers.uploads.require([], leftovers=True)
+
+
+def test_a_replacement_that_is_not_taken_is_not_there(tiers, remote):
+    tiers.publish(inline(1, b"1"))
+    tiers.uploads.wait()
+    remote.faults["publish"] = FULL
+    tiers.publish(inline(1, b"2"), replace=True)
+    with pytest.raises(StoreError, match="1 result is not in the store"):
+        tiers.uploads.require([key(1)])
+
+
+def test_what_was_left_and_may_not_be_written_fails_a_push(tmp_path, remote):
+    remote.faults["publish"] = UNAVAILABLE
+    with TieredStore(LocalStore(tmp_path / "a"), remote, choice="all") as store:
+        published(store, 1)
+        store.uploads.wait(0.1)
+    later = FaultyStore(tmp_path / "remote")
+    later.faults["publish"] = DENIED
+    store = TieredStore(LocalStore(tmp_path / "a"), later)
+    with store, store.heard_by(Listener()), pytest.raises(StoreDeniedError):
+        store.uploads.require([], leftovers=True)
+
+
+def test_a_result_whose_value_is_gone_everywhere_waits_for_nothing(tiers, monkeypatch):
+    listener = Listener()
+    with tiers.heard_by(listener):
+        monkeypatch.setattr(tiers.local, "get", lambda ref: None)
+        published(tiers, 1)
+        assert not tiers.uploads.wait()
+    [(level, text)] = listener.said
+    assert (level, "a value is gone" in text) == ("warning", True)
+
+
 # ---- one computation for each key
 
 
@@ -468,6 +564,20 @@ def test_written_through_a_value_that_is_not_taken_is_an_error(tiers, remote):
     remote.faults["put"] = UNAVAILABLE
     with pytest.raises(StoreUnavailableError):
         tiers.put(blob(1))
+
+
+@pytest.mark.parametrize("fault", [FULL, UNAVAILABLE], ids=["full", "unavailable"])
+def test_written_through_a_record_that_is_not_taken_goes_with_the_next_session(tmp_path, remote, fault):
+    with TieredStore(LocalStore(tmp_path / "a"), remote) as store:
+        store.write_through()
+        ref = store.put(blob(1))
+        remote.faults["publish"] = fault
+        record = store.publish(Record(key(1), "t/N", {"out": ref}))
+        assert store.local.lookup(key(1)) == record
+    with TieredStore(LocalStore(tmp_path / "a"), FaultyStore(tmp_path / "remote")) as store:
+        with store.heard_by(Listener()):
+            assert not store.uploads.wait()
+        assert store.remote.store.lookup(key(1)) == record
 
 
 def test_a_store_names_where_its_values_are_first(tiers, elsewhere, tmp_path):

@@ -41,7 +41,7 @@ def push(store: str | None, as_json: bool, **selection: Any) -> None:
             records.update(tiers.local.lookup_many(keys))
         with tiers.heard_by(_Said()):
             left = tiers.uploads.left.results
-            sent = tiers.uploads.require(records)
+            sent = tiers.uploads.require(records, leftovers=True)
     if as_json:
         print_json({"results": len(records), "sent": sent, "left_from_before": left})
         return

@@ -37,6 +37,9 @@ class Left:
     def __bool__(self) -> bool:
         return self.results > 0
 
+    def __add__(self, other: Left) -> Left:
+        return Left(self.results + other.results, self.bytes + other.bytes)
+
     def in_words(self) -> str:
         """Return it as the beginning of a sentence: `12 results (34.1 MB) are`."""
         counted = "1 result" if self.results == 1 else f"{self.results:,} results"

@@ -134,6 +134,8 @@ class RemoteTier:
             return
         with self._lock:
             again, self._lost_at = self._lost_at is not None, None
+            if self.readable and self.writable:
+                self._reason = None
         if again:
             self._bulletin.say(f"{self.location} answers again", "info")
 

@@ -187,8 +187,9 @@ class TieredStore(Store):
     def _publish_through(self, record: Record, replace: bool) -> Record:
         try:
             winner = self.uploads.published(record, replace=replace)
-        except StoreError:
-            # Said already. Its values are there, which is what others wait for.
+        except StoreError as error:
+            # Its values are there, which is what others wait for.
+            self.uploads.postpone(record, error, replace=replace)
             return self.local.publish(record, replace=replace)
         self._promised.update(blob.digest for blob in winner.blobs())
         self._keep(winner)

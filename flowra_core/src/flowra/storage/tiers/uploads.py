@@ -23,6 +23,7 @@ from flowra.storage.refs import BlobRef
 from flowra.storage.store import KeyLock
 from flowra.storage.tiers.pending import Pending, PendingList
 from flowra.storage.tiers.queue import THREADS, Left, Queued, UploadQueue
+from flowra.storage.tiers.refused import Refused
 from flowra.storage.tiers.remote_tier import RemoteTier, in_words
 from flowra.storage.tiers.worth import Pace, UploadChoice, Worth, bytes_of
 
@@ -36,6 +37,10 @@ REQUIRED_WAIT = 30.0
 _LONGEST_HOLD = 10.0
 #: Seconds that what is being sent has to get there once the store is closed.
 _LAST_WAIT = 2.0
+
+
+class _GoneError(StoreError):
+    """A value that is neither here nor there: its result can never be uploaded."""
 
 
 class Uploads:
@@ -56,6 +61,7 @@ class Uploads:
         self._worth = Worth(choice, self.pace)
         self._pending = PendingList(local.path / "uploads", remote.location)
         self._queue = UploadQueue(self._upload, self._let_go, remote.answers)
+        self._refused = Refused()
         # Rights to compute that nobody here needs any more, by key: others get them once they can find the result.
         self._resting: dict[bytes, KeyLock] = {}
         self._resting_lock = Lock()
@@ -66,8 +72,8 @@ class Uploads:
 
     @property
     def left(self) -> Left:
-        """What is still to be uploaded."""
-        return self._queue.left
+        """What is still to be uploaded, what was tried and not taken included."""
+        return self._queue.left + self._refused.left
 
     def consider(self, record: Record, *, replace: bool = False) -> None:
         """Have a result uploaded if it is worth it."""
@@ -99,26 +105,41 @@ class Uploads:
             return
         pending = Pending(record.key, replace)
         self._pending.add(pending)
-        self._queue.add(Queued(pending, bytes_of(record)))
+        self._enqueue(Queued(pending, bytes_of(record)))
+
+    def postpone(self, record: Record, error: StoreError, *, replace: bool = False) -> None:
+        """Note a result that was to be there at once and could not be: the next run on this machine tries again."""
+        if isinstance(error, StoreDeniedError) or self._left_to_others:
+            return
+        pending = Pending(record.key, replace)
+        self._pending.add(pending)
+        self._refused.add(Queued(pending, bytes_of(record)), error)
+        if not isinstance(error, StoreUnavailableError):
+            self._say_refused(record, error)
+
+    def _enqueue(self, queued: Queued) -> None:
+        self._refused.discard(queued.pending)
+        self._queue.add(queued)
         self._waited = False
 
     def take_over(self) -> None:
-        """Have that uploaded which sessions that ended have left, if this one may."""
+        """Have that uploaded which sessions that ended, and earlier runs of this one, have left, if this one may."""
         if not self._remote.writable:
             return
+        for queued in self._refused.take_all():
+            self._enqueue(queued)
         for pending in self._pending.taken_over():
             record = self._local.lookup(pending.key)
             if record is None:
                 self._pending.done(pending)
             else:
-                self._queue.add(Queued(pending, bytes_of(record)))
-                self._waited = False
+                self._enqueue(Queued(pending, bytes_of(record)))
 
     def give_back(self, key: bytes, lease: KeyLock) -> None:
         """Give the right to compute a key back, as soon as others find the result, if that is soon."""
         with self._resting_lock:
             self._resting[key] = lease
-        takes = self.left.bytes / self.pace.bandwidth / THREADS
+        takes = self._queue.left.bytes / self.pace.bandwidth / THREADS
         if takes > _LONGEST_HOLD or not self._queue.holds(key):
             self._let_go(key)
 
@@ -149,7 +170,7 @@ class Uploads:
                 self._remote.write(lambda store: store.put(encoded))
                 self.pace.note(blob.size, time.monotonic() - began)
         elif not self._remote.write(lambda store: store.has(blob)):
-            raise StoreError("a value is gone", where=self._local.location)
+            raise _GoneError("a value is gone", where=self._local.location)
         self._sent.add(blob.digest)
 
     def published(self, record: Record, *, replace: bool = False) -> Record:
@@ -160,12 +181,13 @@ class Uploads:
 
     def wait(self, seconds: float = UPLOAD_WAIT, *, give_up: Callable[[], bool] = lambda: False) -> Left:
         """Wait until everything is there, or the remote store does not answer; say and return what is left."""
-        left = self._queue.wait(
+        self._queue.wait(
             seconds,
             give_up=lambda: give_up() or not self._remote.answers(),
             tell=lambda left: self._bulletin.uploading(left.results, left.bytes),
         )
         self._waited = True
+        left = self.left
         if left:
             self._bulletin.say(
                 f"{left.in_words()} not uploaded yet: the next run goes on, or flowra store push does", "info"
@@ -176,8 +198,15 @@ class Uploads:
         """Don't wait at the end for what is on its way: somebody is waiting for the end."""
         self._waited = True
 
-    def require(self, keys: Iterable[bytes], *, give_up: Callable[[], bool] = lambda: False) -> int:
+    def require(
+        self, keys: Iterable[bytes], *, leftovers: bool = False, give_up: Callable[[], bool] = lambda: False
+    ) -> int:
         """Wait until some results are there, whatever they are worth.
+
+        Args:
+            keys: Their keys.
+            leftovers: Whether what earlier runs have left has to be there, too.
+            give_up: Ends the wait.
 
         Returns:
             How many of them were not there before.
@@ -198,17 +227,26 @@ class Uploads:
             tell=lambda left: self._bulletin.uploading(left.results, left.bytes),
         )
         self._waited = True
-        if not left:
-            there = self._remote.write(lambda store: store.lookup_many(keys)) if keys else {}
-            left = Left(len(keys) - len(there))
         if left:
-            raise StoreUnavailableError(
-                f"{left.in_words()} not in the store",
-                where=self._remote.location,
-                why=self._remote.reason or None,
-                fix="they are on this machine: when the store takes them, flowra store push sends them",
-            )
+            raise self._lacking(left, self._remote.reason)
+        # Where it lets us not write, the queue is empty, and this says so.
+        refused = self._refused.results()
+        wanted = {*keys, *(pending.key for pending in refused)} if leftovers else set(keys)
+        there = self._remote.write(lambda store: store.lookup_many(wanted)) if wanted or leftovers else {}
+        lacking = {key for key in wanted if key not in there or Pending(key, replace=True) in refused}
+        if lacking:
+            why, fix = (self._refused.why, self._refused.fix) if refused else ("", None)
+            raise self._lacking(Left(len(lacking)), why, fix)
         return sent
+
+    def _lacking(self, left: Left, why: str, fix: str | None = None) -> StoreError:
+        then = "they are on this machine: when the store takes them, flowra store push sends them"
+        return StoreUnavailableError(
+            f"{left.in_words()} not in the store",
+            where=self._remote.location,
+            why=why or None,
+            fix=f"{fix}; {then}" if fix else then,
+        )
 
     def close(self) -> None:
         """Wait a little for what is on its way, unless somebody has waited already; the rest is for another session."""
@@ -227,6 +265,7 @@ class Uploads:
             record = self._local.lookup(pending.key)
         except StoreError as error:
             self._bulletin.say(f"results are not uploaded: {in_words(error)}", once=error.what)
+            self._refused.add(queued, error)
             return  # it stays noted
         if record is not None:
             try:
@@ -240,7 +279,19 @@ class Uploads:
                 # It stays noted: whoever may write takes it over.
                 self._queue.drop_all()
                 return
-            except StoreError as error:
+            except _GoneError as error:
                 said = f"a result of {record.node_type} is not uploaded: {in_words(error)}"
                 self._bulletin.say(f"{said} (others like it are not told of)", once=error.what)
+            except StoreError as error:
+                self._say_refused(record, error)
+                self._refused.add(queued, error)
+                return  # it stays noted
         self._pending.done(pending)
+
+    def _say_refused(self, record: Record, error: StoreError) -> None:
+        fix = f"; {error.fix}" if error.fix else ""
+        self._bulletin.say(
+            f"a result of {record.node_type} is not uploaded: {in_words(error)}{fix}. It stays here: the next run "
+            "tries again, or flowra store push does (others like it are not told of)",
+            once=error.what,
+        )
