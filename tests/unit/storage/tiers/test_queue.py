@@ -109,11 +109,12 @@ def test_what_could_not_be_sent_is_tried_again_when_the_store_answers(open_queue
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_upload_that_fails_in_a_way_that_nobody_foresaw_stops_no_other(open_queue):
-    ready, uploaded = threading.Event(), []
+    ready, uploaded, failing = threading.Event(), [], []
 
     def upload(queued):
         ready.wait(10)
         if queued.pending.key[0] < THREADS:
+            failing.append(threading.current_thread())
             raise ArithmeticError
         uploaded.append(queued)
 
@@ -123,6 +124,8 @@ def test_an_upload_that_fails_in_a_way_that_nobody_foresaw_stops_no_other(open_q
     ready.set()
     assert not wait(queue)
     assert len(uploaded) == 2
+    for thread in failing:
+        thread.join()  # what it raises is reported at its very end, and belongs to this test
 
 
 def test_a_closed_queue_takes_nothing(open_queue):
