@@ -204,7 +204,7 @@ def test_many_threads_may_use_it_at_once(objects):
     names = [f"v/{number}" for number in range(60)]
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(lambda name: objects.put(name, [name.encode() * 1000]), names))
-        found = objects.get_many([*names, "nothing"], pool)
+        found = objects.get_many([*names, "nothing"], pool, length=1 << 20)
 
     assert found == {name: name.encode() * 1000 for name in names}
 

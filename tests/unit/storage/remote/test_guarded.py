@@ -55,7 +55,7 @@ def wait_until(true):
         lambda store: store.head("a"),
         lambda store: store.delete(["a"]),
         lambda store: list(store.list()),
-        lambda store: store.get_many(["a"], ThreadPoolExecutor(1)),
+        lambda store: store.get_many(["a"], ThreadPoolExecutor(1), length=9),
     ],
     ids=["put", "get", "head", "delete", "list", "get_many"],
 )
@@ -88,7 +88,7 @@ def test_of_many_that_are_asked_for_some_may_fail_each_time(store, objects):
 
     objects.before = fail
     with ThreadPoolExecutor(4) as pool:
-        assert store.get_many(names, pool) == {name: name.encode() for name in names}
+        assert store.get_many(names, pool, length=99) == {name: name.encode() for name in names}
     assert not store.breaker.is_open
 
 
@@ -161,7 +161,7 @@ def test_many_that_hang_cost_no_more_than_one(store, objects):
     pool = ThreadPoolExecutor(2)
     began = time.monotonic()
     with pytest.raises(StoreUnavailableError):
-        store.get_many([str(number) for number in range(20)], pool)
+        store.get_many([str(number) for number in range(20)], pool, length=9)
     assert time.monotonic() - began < 2
     released.set()
     pool.shutdown()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +16,9 @@ from flowra.exceptions import StoreDeniedError, StoreError, StoreUnavailableErro
 from flowra.storage.codec.encoded import Encoded
 from flowra.storage.record import Record
 from flowra.storage.refs import INLINE_LIMIT, BlobRef, InlineRef, ListRef
-from flowra.storage.remote.objects import SMALL_OBJECT
+from flowra.storage.remote import envelope
+from flowra.storage.remote.envelope import RECORD_LIMIT
+from flowra.storage.remote.signing import RecordKeys
 
 
 def key(number):
@@ -278,9 +283,79 @@ def test_a_right_is_another_thread_s_only_once_it_was_given_back_to_all(stores):
 
 
 def test_a_record_that_is_too_large_is_refused_when_it_is_written(stores):
-    large = Record(key(1), "t/N", {"out": InlineRef("json", b"1")}, preimage=bytes(SMALL_OBJECT))
+    large = Record(key(1), "t/N", {"out": InlineRef("json", b"1")}, preimage=bytes(RECORD_LIMIT))
     with pytest.raises(StoreError, match="too large to be recorded"):
         stores().publish(large)
+
+
+@pytest.fixture
+def peak():
+    """Returns the most bytes that were in memory since it was asked for."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+def made_up(store, number, size):
+    """Write a long object with a record's beginning where a record should be; on the disk it is a hole."""
+    store.objects.put(store._layout.record(key(number)), [b"flowra-record/1\n"])
+    with (Path(store.objects.location.removeprefix("shared://")) / store._layout.record(key(number))).open(
+        "r+b"
+    ) as file:
+        file.truncate(size)
+
+
+def test_long_records_that_were_made_up_take_bounded_memory(stores, peak):
+    store = stores()
+    for number in range(8):
+        made_up(store, number, RECORD_LIMIT - 1000)
+    store.publish(inline(8))
+    assert store.lookup_many([key(number) for number in range(9)]) == {key(8): inline(8)}
+    assert peak() < 3 * RECORD_LIMIT
+    assert store.notices.counts["malformed"] == 8
+
+
+def test_threads_that_look_up_long_records_share_what_memory_they_may_take(stores, peak):
+    store = stores()
+    for number in range(8):
+        made_up(store, number, RECORD_LIMIT - 1000)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda number: store.lookup(key(number)), range(8))) == [None] * 8
+    assert peak() < 3 * RECORD_LIMIT
+
+
+def test_pages_of_long_records_are_short(stores, peak):
+    store = stores()
+    for number in range(6):
+        store.publish(inline(number)._replace(preimage=bytes(RECORD_LIMIT - 1000)))
+    tracemalloc.reset_peak()
+    assert sum(1 for _ in store.records()) == 6
+    assert peak() < 6 * RECORD_LIMIT
+
+
+def test_what_is_longer_than_a_record_is_not_read_to_its_end(stores, peak):
+    store = stores()
+    made_up(store, 1, 100 * RECORD_LIMIT)
+    assert store.lookup(key(1)) is None
+    assert peak() < 2 * RECORD_LIMIT
+
+
+@pytest.mark.parametrize("size", [60_000, 70_000, 3_000_000])
+def test_records_are_found_however_long_they_are(stores, size):
+    records = {key(number): inline(number)._replace(preimage=bytes([number]) * size) for number in range(5)}
+    for record in records.values():
+        stores().publish(record)
+    store = stores()
+    assert store.lookup_many([*records, key(9)]) == records
+    assert store.lookup(key(1)) == records[key(1)]
+
+
+def test_nothing_is_made_of_a_record_that_is_not_trusted(stores, monkeypatch):
+    stores().publish(inline(1))
+    reader = stores(keys=RecordKeys(None, frozenset([bytes(32)])))
+    monkeypatch.setattr(envelope, "decode_record", None)
+    assert reader.lookup(key(1)) is None
+    assert reader.notices.counts == {"untrusted": 1}
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 400, b"elsewhere " + b"0" * 16])

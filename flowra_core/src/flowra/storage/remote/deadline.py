@@ -36,10 +36,11 @@ class Attempt(Generic[T]):
         return self._ended.wait(max(0.0, seconds))
 
     def result(self) -> T:
-        """Return what the work gave, or raise what it raised; only once it has ended."""
+        """Return what the work gave, or raise what it raised; once, when it has ended."""
         if self._error is not None:
             raise self._error
-        return self._result[0]
+        # Not to be held by the thread, which may take a while to end.
+        return self._result.pop()
 
     def _run(self) -> None:
         try:

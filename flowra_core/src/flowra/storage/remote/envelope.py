@@ -18,7 +18,21 @@ from flowra.storage.refs import DIGEST_SIZE, INLINE_LIMIT, BlobRef, EndedRef, In
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Sealed", "Signature", "open_envelope", "seal", "signed_bytes"]
+__all__ = [
+    "RECORD_LIMIT",
+    "Envelope",
+    "Sealed",
+    "Signature",
+    "open_envelope",
+    "record_in",
+    "seal",
+    "signed_bytes",
+    "unwrap",
+]
+
+#: Bytes of the largest record's object. One with more is none, and is not read to its end: whoever can write to a
+#: bucket can't fill the memory of those who read records from it.
+RECORD_LIMIT = 32 << 20
 
 _TITLE = b"flowra-record/1\n"
 _SIGNED_TITLE = b"flowra signed record/1\n"
@@ -38,6 +52,18 @@ class Signature(NamedTuple):
 
     public: bytes
     signature: bytes
+
+
+class Envelope(NamedTuple):
+    """A record's object whose checksum fits; nothing has been made of its contents yet.
+
+    Attributes:
+        content: The record's bytes.
+        signature: The signature, not verified yet; None for a record that is not signed.
+    """
+
+    content: bytes
+    signature: Signature | None
 
 
 class Sealed(NamedTuple):
@@ -73,6 +99,18 @@ def open_envelope(key: bytes, data: bytes) -> Sealed:
     Raises:
         ValueError: It is no record for this key, or one that was made up.
     """
+    content, signature = envelope = unwrap(key, data)
+    return Sealed(record_in(key, envelope), content, signature)
+
+
+def unwrap(key: bytes, data: bytes) -> Envelope:
+    """Return a record's object as far as it can be read without making anything of the record.
+
+    Raises:
+        ValueError: It is no record's object for this key.
+    """
+    if len(data) > RECORD_LIMIT:
+        raise ValueError(f"a record has {RECORD_LIMIT:,} bytes at most")
     if not data.startswith(_TITLE) or len(data) < _HEAD or data[_HEAD - 1] > 1:
         raise ValueError("these bytes are no record's")
     start, signature = _HEAD, None
@@ -80,12 +118,22 @@ def open_envelope(key: bytes, data: bytes) -> Sealed:
         middle = start + _PUBLIC_SIZE
         start = middle + _SIGNATURE_SIZE
         signature = Signature(data[_HEAD:middle], data[middle:start])
-    content = data[start:]
-    if sha256(key + content).digest() != data[len(_TITLE) : _HEAD - 1]:
+    check = sha256(key)
+    check.update(memoryview(data)[start:])
+    if check.digest() != data[len(_TITLE) : _HEAD - 1]:
         raise ValueError("the checksum does not fit")
-    record = decode_record(key, content)
+    return Envelope(data[start:], signature)
+
+
+def record_in(key: bytes, envelope: Envelope) -> Record:
+    """Return the record in an envelope.
+
+    Raises:
+        ValueError: It is none, or one that was made up.
+    """
+    record = decode_record(key, envelope.content)
     _check(record)
-    return Sealed(record, content, signature)
+    return record
 
 
 def _check(record: Record) -> None:

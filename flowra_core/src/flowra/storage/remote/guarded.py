@@ -7,7 +7,7 @@ its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from threading import Event
@@ -113,16 +113,16 @@ class GuardedObjects(ObjectStore):
         listed = list(names)
         return self._done(lambda: self.objects.delete(listed), longest=_longest(0) + len(listed))
 
-    def get_many(self, names: Sequence[str], pool: Executor) -> Mapping[str, bytes]:
-        """Return those of some small objects that there are; see `ObjectStore.get_many`.
+    def get_many(self, names: Sequence[str], pool: Executor, *, length: int) -> dict[str, bytes]:
+        """Return the beginnings of some objects; see `ObjectStore.get_many`.
 
         If one fails, each is asked for by itself: of thousands some will, whenever all are asked for again.
         """
         ended = Event()
 
-        def ask() -> Mapping[str, bytes]:
+        def ask() -> dict[str, bytes]:
             try:
-                return self.objects.get_many(names, pool)
+                return self.objects.get_many(names, pool, length=length)
             finally:
                 ended.set()
 
@@ -133,7 +133,7 @@ class GuardedObjects(ObjectStore):
         except StoreUnavailableError:
             if not ended.is_set():
                 raise  # the pool's threads hang, and would take up nothing else
-            return super().get_many(names, pool)
+            return super().get_many(names, pool, length=length)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -12,7 +12,7 @@ same for every service. An implementation does each thing once: it neither retri
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
@@ -20,11 +20,7 @@ from typing import NamedTuple
 
 from flowra.storage.codec.encoded import Buffer
 
-__all__ = ["SMALL_OBJECT", "ObjectInfo", "ObjectStore"]
-
-#: Bytes of an object that is still small: of more than these `get_many` gives none, so that whoever can write to a
-#: bucket can't fill the memory of those who read records from it.
-SMALL_OBJECT = 32 << 20
+__all__ = ["ObjectInfo", "ObjectStore"]
 
 
 class ObjectInfo(NamedTuple):
@@ -99,17 +95,17 @@ class ObjectStore(ABC):
     def delete(self, names: Iterable[str]) -> None:
         """Remove objects; one that is not there is no error."""
 
-    def get_many(self, names: Sequence[str], pool: Executor) -> Mapping[str, bytes]:
-        """Return those of some small objects that there are, asked for side by side on a pool's threads.
+    def get_many(self, names: Sequence[str], pool: Executor, *, length: int) -> dict[str, bytes]:
+        """Return the first `length` bytes of those of some objects that there are.
 
-        One of more than `SMALL_OBJECT` bytes is left out, and is not read to its end.
+        They are asked for side by side on a pool's threads. Who asks bounds what is in memory: names times length.
         """
 
         def read(name: str) -> bytes | None:
-            return self.get(name, length=SMALL_OBJECT + 1)
+            return self.get(name, length=length)
 
         found = zip(names, pool.map(read, names), strict=True)
-        return {name: content for name, content in found if content is not None and len(content) <= SMALL_OBJECT}
+        return {name: content for name, content in found if content is not None}
 
     @abstractmethod
     def close(self) -> None:

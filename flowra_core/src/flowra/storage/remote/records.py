@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 from flowra.exceptions import StoreError
+from flowra.storage.in_flight import BytesInFlight
 from flowra.storage.record import Record
 from flowra.storage.remote.blobs import RemoteBlobs
-from flowra.storage.remote.envelope import Sealed, open_envelope, seal
+from flowra.storage.remote.envelope import RECORD_LIMIT, Envelope, record_in, seal, unwrap
 from flowra.storage.remote.layout import Layout
 from flowra.storage.remote.leases import Leases, settle
 from flowra.storage.remote.notices import Notices
-from flowra.storage.remote.objects import SMALL_OBJECT, ObjectInfo, ObjectStore
+from flowra.storage.remote.objects import ObjectInfo, ObjectStore
 from flowra.storage.remote.signing import RecordKeys
 
 __all__ = ["Page", "RemoteRecords"]
 
+T = TypeVar("T")
+
 #: Seconds that one who replaces a record waits for another who does so.
 _PATIENCE = 10.0
-#: Records that are in memory at once while all are read.
-_PAGE = 1000
+#: Records, and bytes of them, that are in memory at once while all are read.
+_PAGE, _PAGE_BYTES = 1000, 32 << 20
+#: Nearly all records have fewer bytes, and come with the first request.
+_SHORT = 64 << 10
+#: Short records that are read at once, before they are looked into: 32 MiB at most.
+_SHORT_AT_ONCE = 512
+#: Bytes of longer records that are read at once.
+_LONG_BYTES_AT_ONCE = 64 << 20
 
 
 class Page(NamedTuple):
@@ -64,22 +74,26 @@ class RemoteRecords:
         self._leases = leases
         self._keys = keys
         self._notices = notices
+        self._in_flight = BytesInFlight(_LONG_BYTES_AT_ONCE)
 
     def find(self, keys: Sequence[bytes], pool: Executor) -> dict[bytes, Record]:
         """Return the records that count for some keys: well-formed, by someone trusted, and with all their values."""
-        read = self._read(keys, pool)
-        found = {key: sealed.record for key, sealed in read.items() if self._is_trusted(key, sealed)}
-        return self._complete(found, pool, believing=True)
+
+        def keep(key: bytes, envelope: Envelope) -> Record | None:
+            # Trusted first: what is made of a record takes far more memory than its bytes.
+            return record_in(key, envelope) if self._is_trusted(key, envelope) else None
+
+        return self._complete(self._read(keys, pool, keep), pool, believing=True)
 
     def publish(self, record: Record, pool: Executor, *, replace: bool) -> Record:
         """Write a record, and return the one that counts for its key; see `Store.publish`."""
         name = self._layout.record(record.key)
         content = seal(record, self._keys.sign)
-        if len(content) > SMALL_OBJECT:
+        if len(content) > RECORD_LIMIT:
             raise StoreError(
                 "a result is too large to be recorded",
                 where=self._objects.location,
-                why=f"its record has {len(content):,} bytes, of {SMALL_OBJECT:,} at most",
+                why=f"its record has {len(content):,} bytes, of {RECORD_LIMIT:,} at most",
                 fix="give fewer items in one list, or put them into one value",
             )
         if replace:
@@ -97,14 +111,16 @@ class RemoteRecords:
     def everything(self, pool: Executor) -> Iterator[Page]:
         """Read every record, whoever signed it, page by page."""
         page: dict[bytes, ObjectInfo] = {}
+        size = 0
         for each in self._objects.list(self._layout.records):
             key = self._layout.key_called(each.name)
             if key is None:
                 continue
-            page[key] = each
-            if len(page) == _PAGE:
+            if len(page) == _PAGE or (page and size + each.size > _PAGE_BYTES):
                 yield self._page(page, pool)
-                page = {}
+                page, size = {}, 0
+            page[key] = each
+            size += each.size
         if page:
             yield self._page(page, pool)
 
@@ -114,30 +130,68 @@ class RemoteRecords:
         return sorted(by_key.keys() - self._complete(by_key, pool, believing=False).keys())
 
     def _page(self, listed: Mapping[bytes, ObjectInfo], pool: Executor) -> Page:
-        read = self._read(list(listed), pool)
+        read = self._read(listed, pool, record_in)
         broken = [key for key in listed if key not in read]
-        return Page([(read[key].record, each) for key, each in listed.items() if key in read], broken)
+        return Page([(read[key], each) for key, each in listed.items() if key in read], broken)
 
-    def _read(self, keys: Iterable[bytes], pool: Executor) -> dict[bytes, Sealed]:
+    def _read(
+        self, keys: Iterable[bytes], pool: Executor, keep: Callable[[bytes, Envelope], T | None]
+    ) -> dict[bytes, T]:
+        """Return what is made of the records there are; what nothing is made of is not held.
+
+        Args:
+            keys: The keys.
+            pool: On whose threads they are asked for.
+            keep: What to make of a key and its envelope; None to leave it out. ValueError says that it is no record.
+        """
         names = {self._layout.record(key): key for key in keys}
-        if len(names) == 1:
-            [name] = names
-            content = self._objects.get(name, length=SMALL_OBJECT + 1)
-            contents: Mapping[str, bytes] = {} if content is None else {name: content}
-        else:
-            contents = self._objects.get_many(list(names), pool)
-        found = {}
-        for name, content in contents.items():
+        found: dict[bytes, T] = {}
+
+        def take(name: str, content: bytes) -> None:
+            key = names[name]
             try:
-                found[names[name]] = open_envelope(names[name], content)
+                kept = keep(key, unwrap(key, content))
             except ValueError as error:
                 self._notices.count("malformed", f"what is no record is not used: {name} ({error})")
+            else:
+                if kept is not None:
+                    found[key] = kept
+
+        def read_long(name: str) -> None:
+            about = self._objects.head(name)
+            if about is None:
+                return
+            most = min(about.size, RECORD_LIMIT)
+            with self._in_flight.room_for(most):
+                content = self._objects.get(name, length=most + 1)
+                if content is not None:
+                    take(name, content)
+
+        rest = iter(names)
+        while some := list(islice(rest, _SHORT_AT_ONCE)):
+            beginnings = self._beginnings(some, pool)
+            long = []
+            while beginnings:
+                name, content = beginnings.popitem()
+                if len(content) <= _SHORT:
+                    take(name, content)
+                else:
+                    long.append(name)
+            for _ in map(read_long, long) if len(long) == 1 else pool.map(read_long, long):
+                pass
         return found
 
-    def _is_trusted(self, key: bytes, sealed: Sealed) -> bool:
-        if self._keys.trust(key, sealed):
+    def _beginnings(self, names: Sequence[str], pool: Executor) -> dict[str, bytes]:
+        if len(names) > 1:
+            return self._objects.get_many(names, pool, length=_SHORT + 1)
+        [name] = names
+        content = self._objects.get(name, length=_SHORT + 1)
+        return {} if content is None else {name: content}
+
+    def _is_trusted(self, key: bytes, envelope: Envelope) -> bool:
+        if self._keys.trust(key, envelope):
             return True
-        who = "nobody" if sealed.signature is None else "somebody whom you don't trust"
+        who = "nobody" if envelope.signature is None else "somebody whom you don't trust"
         self._notices.count(
             "untrusted",
             f"records that are not signed by a key in result_signers are not used; this one is "
@@ -157,14 +211,14 @@ class RemoteRecords:
 
     def _judge(self, key: bytes, pool: Executor) -> tuple[Record | None, bool]:
         """Return the record that is there, if it counts; and whether another may take its place if it doesn't."""
-        sealed = self._read([key], pool).get(key)
-        if sealed is None:
+        read = self._read([key], pool, lambda key, envelope: (record_in(key, envelope), envelope)).get(key)
+        if read is None:
             return None, True
-        record = sealed.record
+        record, envelope = read
         if not self._complete({key: record}, pool, believing=False):
             return None, True
         # Only who signs takes the place of what is whole: otherwise two that trust no one would go on forever.
-        return (record, False) if self._is_trusted(key, sealed) else (None, self._keys.sign is not None)
+        return (record, False) if self._is_trusted(key, envelope) else (None, self._keys.sign is not None)
 
     def _replace(self, record: Record, content: bytes, pool: Executor) -> Record:
         """Put a record in the place of one that does not count, unless another does so first."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from flowra.exceptions import UsageError, printable
-from flowra.storage.remote.envelope import Sealed, Signature, signed_bytes
+from flowra.storage.remote.envelope import Envelope, Sealed, Signature, signed_bytes
 
 __all__ = ["RecordKeys"]
 
@@ -66,7 +66,7 @@ class RecordKeys:
             key = None if secret is None else _as_pem(secret)
         return cls.of(key, settings.result_signers)
 
-    def trust(self, key: bytes, sealed: Sealed) -> bool:
+    def trust(self, key: bytes, sealed: Envelope | Sealed) -> bool:
         """Tell whether a record is to be believed."""
         if self.trusted is None:
             return True

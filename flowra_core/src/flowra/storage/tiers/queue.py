@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Condition, Thread
 
 from flowra.exceptions import StoreError, StoreUnavailableError
+from flowra.storage.in_flight import BytesInFlight
 from flowra.storage.reports import size_in_words
 from flowra.storage.tiers.pending import Pending
 
@@ -80,7 +81,7 @@ class UploadQueue:
         self._errands: deque[Callable[[], object]] = deque()
         self._known: dict[Pending, Queued] = {}
         self._left_bytes = 0
-        self._in_flight = 0
+        self._in_flight = BytesInFlight(BYTES_IN_FLIGHT)
         self._threads = 0
         self._idle = 0
         self._running_errands = 0
@@ -126,18 +127,9 @@ class UploadQueue:
         with self._changed:
             return Pending(key) in self._known or Pending(key, replace=True) in self._known
 
-    @contextmanager
-    def room_for(self, size: int) -> Iterator[None]:
+    def room_for(self, size: int) -> AbstractContextManager[None]:
         """Wait until some bytes may be sent beside the others that are being sent."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._in_flight or self._in_flight + size <= BYTES_IN_FLIGHT)
-            self._in_flight += size
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._in_flight -= size
-                self._changed.notify_all()
+        return self._in_flight.room_for(size)
 
     def wait(self, seconds: float, *, give_up: Callable[[], bool], tell: Callable[[Left], None]) -> Left:
         """Wait until everything is uploaded.

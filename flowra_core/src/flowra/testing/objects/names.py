@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from flowra.storage.remote.objects import SMALL_OBJECT, ObjectInfo, ObjectStore
+from flowra.storage.remote.objects import ObjectInfo, ObjectStore
 from flowra.testing.objects.base import RACERS, ObjectStoreTests, at_once
 
 __all__ = ["NameTests"]
@@ -80,17 +80,18 @@ class NameTests(ObjectStoreTests):
         first = next(iter(listed))
         assert first.name in names
         assert sorted([first.name, *(found.name for found in listed)]) == sorted(names)
-        assert objects.get_many([*names, "many/missing"], pool) == {name: name.encode() for name in names}
+        assert objects.get_many([*names, "many/missing"], pool, length=100) == {name: name.encode() for name in names}
         objects.delete(name for name in names)
         assert [found.name for found in objects.list()] == ["another"]
 
-    def test_several_are_readat_once(self, objects: ObjectStore, pool: ThreadPoolExecutor) -> None:
-        """Those that are there are returned by name; what is too large to be a record is left out."""
+    def test_several_are_read_at_once(self, objects: ObjectStore, pool: ThreadPoolExecutor) -> None:
+        """Those that are there are returned by name; of what is large only the beginning is read."""
         objects.put("a", [b"1"])
         objects.put("empty", [b""])
-        objects.put("large", [bytes(SMALL_OBJECT), b"x"])
-        assert objects.get_many(["a", "missing", "empty", "large"], pool) == {"a": b"1", "empty": b""}
-        assert objects.get_many([], pool) == {}
+        objects.put("large", [b"begins", bytes(1 << 20)])
+        found = objects.get_many(["a", "missing", "empty", "large"], pool, length=6)
+        assert found == {"a": b"1", "empty": b"", "large": b"begins"}
+        assert objects.get_many([], pool, length=6) == {}
 
     def test_what_was_removed_is_gone(self, objects: ObjectStore, other: ObjectStore) -> None:
         """Removing takes effect for every client, at once, and only for what was named."""
