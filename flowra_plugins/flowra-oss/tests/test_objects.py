@@ -126,6 +126,31 @@ def test_a_file_comes_back_as_it_was(server, signed_in, address, tmp_path, size)
     assert server.uploads == {}
 
 
+@pytest.mark.parametrize("if_absent", [False, True])
+def test_what_is_large_goes_from_memory_in_parts_too(server, signed_in, address, if_absent):
+    """OSS takes 5 GB in one request, and no more; the double is told to take as little as a test can send."""
+    server.largest_put = _SMALL_PARTS.above
+    buffers = [os.urandom(100_000), b"", memoryview(os.urandom(400_000)), bytearray(os.urandom(500_003))]
+    with OssObjects(address(), part_sizes=_SMALL_PARTS) as objects:
+        assert objects.put("value", buffers, if_absent=if_absent)
+        assert objects.get("value") == b"".join(buffers)
+        assert objects.put("value", [bytes(600_000)], if_absent=if_absent) is not if_absent
+        assert objects.get("value") == (b"".join(buffers) if if_absent else bytes(600_000))
+    assert server.uploads == {}
+
+
+def test_of_a_large_object_that_another_writes_meanwhile_nothing_is_left(server, signed_in, address):
+    with OssObjects(address(), part_sizes=_SMALL_PARTS) as objects, OssObjects(address()) as other:
+        begin = objects._bucket.init_multipart_upload
+        objects._bucket.init_multipart_upload = lambda *about, **more: [
+            begin(*about, **more),
+            other.put("value", [b"first"]),
+        ][0]
+        assert not objects.put("value", [bytes(600_000)], if_absent=True)
+        assert objects.get("value") == b"first"
+    assert server.uploads == {}
+
+
 def test_large_files_pass_through_with_little_memory(server, signed_in, address, tmp_path):
     """Measured in a process of its own: the double keeps all of it in this one."""
     source, target = tmp_path / "source", tmp_path / "target"

@@ -123,17 +123,24 @@ def test_an_upload_that_is_not_what_was_sent_is_refused(objects, proxy, fault):
     ],
     ids=["refused part", "reset part", "changed part", "truncated part", "refused end"],
 )
-def test_an_upload_in_parts_that_fails_leaves_nothing_behind(server, objects, proxy, tmp_path, fault, method, path):
+@pytest.mark.parametrize("origin", ["file", "memory"])
+def test_an_upload_in_parts_that_fails_leaves_nothing_behind(
+    server, objects, proxy, tmp_path, fault, method, path, origin
+):
     source = tmp_path / "source"
     source.write_bytes(_CONTENT)
+
+    def send():
+        return objects.upload("a", source) if origin == "file" else objects.put("a", [_CONTENT[:7], _CONTENT[7:]])
+
     proxy.inject(fault, method=method, path=path)
 
     with pytest.raises(StoreUnavailableError):
-        objects.upload("a", source)
+        send()
 
     assert server.uploads == {}
     assert objects.head("a") is None
-    objects.upload("a", source)
+    send()
     assert objects.get("a") == _CONTENT
 
 

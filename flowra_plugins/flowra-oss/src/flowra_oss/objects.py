@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,7 +18,16 @@ from flowra_oss.address import OssAddress, is_own_machine, parse_address, with_d
 from flowra_oss.credentials import METADATA_ADDRESS, find_profile, provider_of
 from flowra_oss.errors import asked, incomplete, wrong_checksum
 from flowra_oss.sdk import import_oss2
-from flowra_oss.transfers import PIECE, PartSizes, file_size, of_buffers, of_file, send, upload_in_parts
+from flowra_oss.transfers import (
+    PIECE,
+    PartSizes,
+    file_size,
+    of_buffers,
+    of_file,
+    send,
+    unless_there,
+    upload_in_parts,
+)
 
 if TYPE_CHECKING:
     from oss2 import Bucket
@@ -49,7 +58,7 @@ class OssObjects(ObjectStore):
 
     Args:
         address: `oss://bucket/prefix?…`, see `flowra_oss.address`.
-        part_sizes: How large files are cut.
+        part_sizes: How what is large is cut.
         metadata_address: Where the instance gives out the credentials of its RAM role.
 
     Attributes:
@@ -117,30 +126,12 @@ class OssObjects(ObjectStore):
 
     def put(self, name: str, parts: Sequence[Buffer], *, if_absent: bool = False) -> bool:
         """Write an object from buffers; see `ObjectStore.put`."""
-        from oss2.exceptions import ServerError
-
-        headers = {"x-oss-forbid-overwrite": "true"} if if_absent else {}
-
-        def put(body: Any) -> Any:
-            try:
-                return self._bucket.put_object(self._key(name), body, headers=headers)
-            except ServerError as error:
-                if if_absent and error.code == "FileAlreadyExists":
-                    return _THERE_ALREADY
-                raise
-
         size = sum(memoryview(part).nbytes for part in parts)
-        result, _ = send(put, of_buffers(parts), size, _NOT_WRITTEN, self._place(name))
-        return result is not _THERE_ALREADY
+        return self._write(name, partial(of_buffers, parts), size, if_absent=if_absent)
 
     def upload(self, name: str, source: Path) -> None:
         """Write an object from a file; see `ObjectStore.upload`."""
-        key, size, place = self._key(name), file_size(source), self._place(name)
-        if size > self._part_sizes.above:
-            upload_in_parts(self._bucket, key, source, self._part_sizes.of(size), _NOT_WRITTEN, place)
-        else:
-            pieces = of_file(source, 0, size)
-            send(lambda body: self._bucket.put_object(key, body), pieces, size, _NOT_WRITTEN, place)
+        self._write(name, partial(of_file, source), file_size(source), if_absent=False)
 
     def head(self, name: str) -> ObjectInfo | None:
         """Return what OSS knows about an object; see `ObjectStore.head`."""
@@ -177,6 +168,24 @@ class OssObjects(ObjectStore):
     def _place(self, name: str) -> str:
         """Return where an object is, for errors."""
         return f"{name} in {self.location}"
+
+    def _write(
+        self, name: str, read: Callable[[int, int], Iterator[memoryview]], size: int, *, if_absent: bool
+    ) -> bool:
+        """Write an object of some bytes that `read` yields, in parts where it is large; see `ObjectStore.put`."""
+        key, place = self._key(name), self._place(name)
+        if size > self._part_sizes.above:
+            parts = self._part_sizes.of(size)
+            return upload_in_parts(self._bucket, key, read, parts, _NOT_WRITTEN, place, if_absent=if_absent)
+
+        def put(body: Any) -> Any:
+            written = unless_there(
+                lambda headers: self._bucket.put_object(key, body, headers=headers), if_absent=if_absent
+            )
+            return _THERE_ALREADY if written is None else written
+
+        result, _ = send(put, read(0, size), size, _NOT_WRITTEN, place)
+        return result is not _THERE_ALREADY
 
     def _page(self, prefix: str, token: str) -> Any:
         return asked(

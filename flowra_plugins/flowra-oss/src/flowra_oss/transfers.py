@@ -17,7 +17,16 @@ from flowra_oss.errors import asked, wrong_checksum
 if TYPE_CHECKING:
     from oss2 import Bucket
 
-__all__ = ["PIECE", "PartSizes", "file_size", "of_buffers", "of_file", "send", "upload_in_parts"]
+__all__ = [
+    "PIECE",
+    "PartSizes",
+    "file_size",
+    "of_buffers",
+    "of_file",
+    "send",
+    "unless_there",
+    "upload_in_parts",
+]
 
 #: Bytes that are read, checked and written at a time.
 PIECE = 1 << 20
@@ -28,11 +37,11 @@ _SIDE_BY_SIDE = 4
 
 
 class PartSizes:
-    """From which size on a file goes up in parts, and how large these are.
+    """From which size on an object goes up in parts, and how large these are.
 
     Args:
         part: Bytes of a part, at least 100 KiB (OSS takes no smaller ones); more where there would be too many.
-        above: Bytes of the largest file that goes up in one request.
+        above: Bytes of the largest object that goes up in one request, of which OSS takes 5 GB at most.
     """
 
     def __init__(self, part: int = 16 << 20, above: int = 32 << 20) -> None:
@@ -40,7 +49,7 @@ class PartSizes:
         self.above = above
 
     def of(self, size: int) -> list[tuple[int, int]]:
-        """Return where each part of a file of some bytes begins, and how many bytes it has."""
+        """Return where each part of an object of some bytes begins, and how many bytes it has."""
         part = max(self.part, -(-size // _MOST_PARTS))
         return [(start, min(part, size - start)) for start in range(0, size, part)]
 
@@ -84,12 +93,15 @@ def send(put: Callable[[Any], Any], pieces: Iterator[memoryview], size: int, wha
     return result, crc
 
 
-def of_buffers(parts: Sequence[Buffer]) -> Iterator[memoryview]:
-    """Yield the bytes of buffers in pieces, without copying them."""
+def of_buffers(parts: Sequence[Buffer], start: int, size: int) -> Iterator[memoryview]:
+    """Yield some of the bytes of buffers, one after the other, in pieces, without copying them."""
+    end, at = start + size, 0
     for part in parts:
         view = memoryview(part).cast("B")
-        for start in range(0, len(view), PIECE):
-            yield view[start : start + PIECE]
+        first, last = max(0, start - at), min(len(view), end - at)
+        for begin in range(first, last, PIECE):
+            yield view[begin : min(begin + PIECE, last)]
+        at += len(view)
 
 
 def of_file(source: Path, start: int, size: int) -> Iterator[memoryview]:
@@ -113,31 +125,52 @@ def of_file(source: Path, start: int, size: int) -> Iterator[memoryview]:
 
 
 def upload_in_parts(
-    bucket: Bucket, key: str, source: Path, parts: Sequence[tuple[int, int]], what: str, where: str
-) -> None:
-    """Upload a file in parts, a few at a time; an object appears only when all are there.
+    bucket: Bucket,
+    key: str,
+    read: Callable[[int, int], Iterator[memoryview]],
+    parts: Sequence[tuple[int, int]],
+    what: str,
+    where: str,
+    *,
+    if_absent: bool = False,
+) -> bool:
+    """Upload an object in parts, a few at a time; it appears only when all are there.
 
     What fails is taken back, so that no part is left behind to be paid for.
 
     Args:
         bucket: The bucket.
         key: The object's whole name in it.
-        source: The file.
+        read: Yields the bytes from a start, so many of them, in pieces; called from several threads.
         parts: Where each part begins, and its bytes.
         what: What fails if it fails.
         where: The store's address.
+        if_absent: Write only if there is no object of this name.
+
+    Returns:
+        False if `if_absent` was asked and one is there already.
     """
     from oss2.models import PartInfo
     from oss2.utils import calc_obj_crc_from_parts
 
-    upload = asked(lambda: bucket.init_multipart_upload(key), what, where).upload_id
+    def begin(headers: dict[str, str]) -> Any:
+        return bucket.init_multipart_upload(key, headers=headers)
+
+    begun = asked(lambda: unless_there(begin, if_absent=if_absent), what, where)
+    if begun is None:
+        return False
+    upload = begun.upload_id
 
     def send_part(numbered: tuple[int, tuple[int, int]]) -> Any:
         number, (start, size) = numbered
         result, crc = send(
-            lambda body: bucket.upload_part(key, upload, number, body), of_file(source, start, size), size, what, where
+            lambda body: bucket.upload_part(key, upload, number, body), read(start, size), size, what, where
         )
         return PartInfo(number, result.etag, size=size, part_crc=crc)
+
+    def abort() -> None:
+        with suppress(StoreError):
+            asked(lambda: bucket.abort_multipart_upload(key, upload), what, where)
 
     try:
         with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="flowra-oss-part") as pool:
@@ -147,15 +180,43 @@ def upload_in_parts(
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        result = asked(lambda: bucket.complete_multipart_upload(key, upload, sent), what, where)
+
+        def complete(headers: dict[str, str]) -> Any:
+            return bucket.complete_multipart_upload(key, upload, sent, headers=headers)
+
+        result = asked(lambda: unless_there(complete, if_absent=if_absent), what, where)
+        if result is None:
+            abort()
+            return False
     except BaseException:
         # All parts have ended by now; one that came later would stay. A service that can't be reached keeps them: the
         # bucket's rule against unfinished uploads removes those (docs/oss.md).
-        with suppress(StoreError):
-            asked(lambda: bucket.abort_multipart_upload(key, upload), what, where)
+        abort()
         raise
     if result.crc is not None and result.crc != calc_obj_crc_from_parts(sent):
         raise wrong_checksum(what, where)
+    return True
+
+
+def unless_there(call: Callable[[dict[str, str]], Any], *, if_absent: bool) -> Any:
+    """Return what a call of oss2 gives that writes an object.
+
+    Args:
+        call: The call, given the headers that ask for what is asked.
+        if_absent: Write only if there is no object of this name.
+
+    Returns:
+        None if `if_absent` was asked and one is there already.
+    """
+    from oss2.exceptions import ServerError
+
+    try:
+        return call({"x-oss-forbid-overwrite": "true"} if if_absent else {})
+    except ServerError as error:
+        # A rule of the bucket may refuse so too, where nobody asked.
+        if if_absent and error.code == "FileAlreadyExists":
+            return None
+        raise
 
 
 def file_size(source: Path) -> int:
