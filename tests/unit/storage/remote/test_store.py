@@ -16,7 +16,7 @@ from flowra.exceptions import StoreDeniedError, StoreError, StoreUnavailableErro
 from flowra.storage.codec.encoded import Encoded
 from flowra.storage.record import Record
 from flowra.storage.refs import INLINE_LIMIT, BlobRef, InlineRef, ListRef
-from flowra.storage.remote import envelope
+from flowra.storage.remote import envelope, records
 from flowra.storage.remote.envelope import RECORD_LIMIT
 from flowra.storage.remote.signing import RecordKeys
 
@@ -527,6 +527,79 @@ def test_a_file_that_can_t_be_written_or_read_is_said(stores, tmp_path):
             store.copy_to(store.put_file(tmp_path / "file"), tmp_path / "missing" / "copy")
     with pytest.raises(StoreError, match="a file can't be read"):
         store.put_file(tmp_path / "no file")
+
+
+# ---- checking every byte while others write
+
+
+def test_what_another_writes_anew_during_a_check_is_not_told_as_damaged(stores):
+    store, other = stores(), stores()
+    ref = other.put(blob(1))
+    other.publish(Record(key(1), "t/N", {"out": ref}))
+    name = store._layout.blob(ref)
+    store.objects.put(name, [blob(1).to_bytes()[:-8]])  # cut off when it was listed, whole when it is read
+
+    def write_first(method, arguments, call):
+        if (method, arguments) == ("get", (name,)):
+            store.objects.meddle = lambda method, arguments, call: call()
+            other.put(blob(1))
+        return call()
+
+    store.objects.meddle = write_first
+    assert store.verify().sound
+    assert store.get(ref) is not None
+
+
+def test_what_another_removes_during_a_check_is_not_told_as_damaged(stores):
+    store = stores()
+    name = store._layout.blob(store.put(blob(1)))
+
+    def remove_first(method, arguments, call):
+        if (method, arguments) == ("get", (name,)):
+            store.objects.delete([name])
+        return call()
+
+    store.objects.meddle = remove_first
+    assert store.verify().sound
+
+
+@pytest.mark.parametrize("kind", ["incomplete", "broken"])
+def test_a_record_that_another_has_mended_at_the_second_look_is_neither_told_nor_removed(stores, kind):
+    store, other = stores(), stores()
+    ref = other.put(blob(1))
+    record = other.publish(Record(key(1), "t/N", {"out": ref}))
+    if kind == "incomplete":
+        store.objects.delete([store._layout.blob(ref)])
+    else:
+        store.objects.put(store._layout.record(key(1)), [b"flowra-record/1\n"])
+    looks = []
+
+    def mend_after(method, arguments, call):
+        answer = call()
+        if arguments == (store._layout.blob(ref) if kind == "incomplete" else store._layout.record(key(1)),):
+            looks.append(method)
+            if len(looks) == 1:
+                other.put(blob(1))
+                assert other.publish(record) == record
+        return answer
+
+    store.objects.meddle = mend_after
+    found = store.verify()
+    assert looks
+    assert found.sound
+    assert stores().lookup(key(1)) == record
+
+
+def test_a_check_leaves_a_record_alone_that_another_is_about_to_replace(stores, monkeypatch):
+    monkeypatch.setattr(records, "_PATIENCE", 0.2)
+    store, other = stores(), stores()
+    store.objects.put(store._layout.record(key(1)), [b"flowra-record/1\n"])
+    right = store._layout.lock(key(1)) + ".replace"
+    assert other._leases.take(right)
+    assert store.verify().sound
+    other._leases.give(right)
+    assert store.verify().damaged_records == 1
+    assert store.verify().sound
 
 
 def test_what_is_said_names_the_store(stores, caplog):

@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal
 
 from flowra.exceptions import StoreDeniedError, StoreError
 from flowra.storage.codec.encoded import Buffer
@@ -30,6 +32,9 @@ _MAPPED_FROM = 4 << 20
 _BELIEVED = 60.0
 #: Two: bytes that came wrong may be right at the second reading; then nothing is damaged but the transfer.
 _ATTEMPTS = 2
+
+#: What is found where a value should be.
+_State = Literal["whole", "nothing", "another size", "damaged"]
 
 
 class RemoteBlobs:
@@ -110,19 +115,26 @@ class RemoteBlobs:
 
     def read(self, ref: BlobRef) -> memoryview | None:
         """Return a value's bytes, verified and read-only; None if it is missing or was damaged."""
+        content, state = self._looked_at(ref)
+        if state == "another size":
+            self._of_another_size(ref)
+        elif state == "damaged":
+            self._discard(ref)
+        return content
+
+    def _looked_at(self, ref: BlobRef) -> tuple[memoryview | None, _State]:
+        """Return a value's bytes, if they are there and right, and what is there."""
         for attempt in range(_ATTEMPTS):
             content = self._mapped(ref) if ref.size >= _MAPPED_FROM else self._in_memory(ref)
             if content is None:
                 self._seen.pop(ref.digest, None)
-                return None
+                return None, "nothing"
             if content.nbytes == ref.size and digest_of(ref.codec, content) == ref.digest:
                 self._note_transfer(attempt)
-                return content
+                return content, "whole"
             if content.nbytes != ref.size:
-                self._of_another_size(ref)
-                return None
-        self._discard(ref)
-        return None
+                return None, "another size"
+        return None, "damaged"
 
     def copy_to(self, ref: BlobRef, target: Path) -> bool:
         """Write a value's bytes to a file, in pieces, verified; tell whether they were there and whole."""
@@ -151,9 +163,17 @@ class RemoteBlobs:
             if ref is not None:
                 yield ref
 
-    def is_whole(self, ref: BlobRef) -> bool:
-        """Read a value, and tell whether it is whole; one that is damaged is removed."""
-        return self.read(ref) is not None
+    def is_damaged(self, ref: BlobRef) -> bool:
+        """Read a value that was listed, and tell whether it is damaged; then it is removed.
+
+        One that was removed, or written anew, since it was listed is not damaged.
+        """
+        _, state = self._looked_at(ref)
+        if state == "another size" and (found := self._objects.head(self._layout.blob(ref))) is not None:
+            _, state = self._looked_at(replace(ref, size=found.size))
+        if state == "damaged":
+            self._discard(ref)
+        return state == "damaged"
 
     def forget(self, refs: Iterable[BlobRef]) -> None:
         """Believe no more that some values are there."""

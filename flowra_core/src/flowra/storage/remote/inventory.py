@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import islice
 
 from flowra.storage.refs import BlobRef
@@ -37,9 +37,7 @@ def count_all(
     return StoreStats(location, len(records), len(sizes), sum(sizes), sum(records), 0, sessions + own_session)
 
 
-def verify_all(
-    objects: ObjectStore, layout: Layout, blobs: RemoteBlobs, records: RemoteRecords, pool: Executor
-) -> Verified:
+def verify_all(layout: Layout, blobs: RemoteBlobs, records: RemoteRecords, pool: Executor) -> Verified:
     """Read every byte; remove what is damaged, and the records that are none or that need it."""
     count, size = 0, 0
     damaged: list[str] = []
@@ -52,12 +50,13 @@ def verify_all(
     for page in records.everything(pool):
         lacking = records.incomplete((record for record, _ in page.records), pool)
         read += len(page.records)
-        unreadable += len(page.broken)
-        incomplete += len(lacking)
-        objects.delete(map(layout.record, [*page.broken, *lacking]))
+        # What others write meanwhile may have been seen half-way: only what is no better at a second look is told.
+        with ThreadPoolExecutor(_AT_ONCE) as droppers:  # not on the threads that they need themselves
+            unreadable += sum(droppers.map(lambda key: records.drop_unusable(key, pool), page.broken))
+            incomplete += sum(droppers.map(lambda key: records.drop_unusable(key, pool), lacking))
     return Verified(count, size, tuple(damaged), read, unreadable, incomplete)
 
 
 def _damaged(refs: Sequence[BlobRef], layout: Layout, blobs: RemoteBlobs, pool: Executor) -> list[str]:
-    whole = pool.map(blobs.is_whole, refs)
-    return [f"{layout.blob(ref)} (removed)" for ref, is_whole in zip(refs, whole, strict=True) if not is_whole]
+    damaged = pool.map(blobs.is_damaged, refs)
+    return [f"{layout.blob(ref)} (removed)" for ref, is_damaged in zip(refs, damaged, strict=True) if is_damaged]

@@ -83,7 +83,11 @@ class RemoteRecords:
             # Trusted first: what is made of a record takes far more memory than its bytes.
             return record_in(key, envelope) if self._is_trusted(key, envelope) else None
 
-        return self._complete(self._read(keys, pool, keep), pool, believing=True)
+        read = self._read(keys, pool, keep)
+        whole = self._complete(read, pool, believing=True)
+        for _ in range(len(read) - len(whole)):
+            self._notices.count("incomplete", "a record whose value is gone is not used, and is computed again")
+        return whole
 
     def publish(self, record: Record, pool: Executor, *, replace: bool) -> Record:
         """Write a record, and return the one that counts for its key; see `Store.publish`."""
@@ -128,6 +132,30 @@ class RemoteRecords:
         """Return the keys of those whose values are not all there."""
         by_key = {record.key: record for record in records}
         return sorted(by_key.keys() - self._complete(by_key, pool, believing=False).keys())
+
+    def drop_unusable(self, key: bytes, pool: Executor) -> bool:
+        """Look again at a record that could not be used; remove it, and tell whether that was so, if it still can't.
+
+        It is left alone if it is gone, or if another has just taken its place or is about to.
+        """
+        right = self._replacing(key)
+        if not self._leases.take(right, _PATIENCE):
+            return False
+        try:
+            name = self._layout.record(key)
+            if self._objects.head(name) is None or self._is_usable(key, pool):
+                return False
+            self._objects.delete([name])
+            return True
+        finally:
+            self._leases.give(right)
+
+    def _is_usable(self, key: bytes, pool: Executor) -> bool:
+        return bool(self._complete(self._read([key], pool, record_in), pool, believing=False))
+
+    def _replacing(self, key: bytes) -> str:
+        """Return the name of the right to put another record in the place of one."""
+        return self._layout.lock(key) + ".replace"
 
     def _page(self, listed: Mapping[bytes, ObjectInfo], pool: Executor) -> Page:
         read = self._read(listed, pool, record_in)
@@ -205,8 +233,6 @@ class RemoteRecords:
         if not gone:
             return dict(records)
         whole = {key for key, each in blobs.items() if gone.isdisjoint(blob.digest for blob in each)}
-        for _ in range(len(records) - len(whole)):
-            self._notices.count("incomplete", "a record whose value is gone is not used, and is computed again")
         return {key: record for key, record in records.items() if key in whole}
 
     def _judge(self, key: bytes, pool: Executor) -> tuple[Record | None, bool]:
@@ -222,7 +248,7 @@ class RemoteRecords:
 
     def _replace(self, record: Record, content: bytes, pool: Executor) -> Record:
         """Put a record in the place of one that does not count, unless another does so first."""
-        right = self._layout.lock(record.key) + ".replace"
+        right = self._replacing(record.key)
         held = self._leases.take(right, _PATIENCE)
         try:
             earlier, _ = self._judge(record.key, pool)

@@ -218,7 +218,7 @@ class RemoteStore(Store):
     def verify(self) -> Verified:
         """Read every byte; see `Store.verify`. What is damaged is removed, since objects can't be renamed."""
         with self._collector("checked").alone():
-            return verify_all(self.objects, self._layout, self._blobs, self._records, self._threads.pool())
+            return verify_all(self._layout, self._blobs, self._records, self._threads.pool())
 
     def note_not_written(self) -> None:
         """Say, once, that something is not written to a store that is only read."""
