@@ -35,6 +35,29 @@ def test_region_and_endpoint_follow_from_each_other(address, endpoint, region):
     assert (parsed.endpoint, parsed.region) == (endpoint, region)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "oss://b-1/x/?region=cn-hangzhou",
+        "oss://b-1/x?timeout=3&region=cn-hangzhou&internal=true&profile=team",
+        "oss://b-1/x?endpoint=oss-cn-hangzhou-internal.aliyuncs.com",
+        "oss://b-1/x?endpoint=http://oss-cn-hangzhou.aliyuncs.com/&role=worker",
+    ],
+)
+def test_addresses_of_one_folder_name_one_place(address):
+    assert parse_address(address).place == "oss://b-1/x"
+
+
+def test_a_bucket_of_another_service_is_another_place(monkeypatch):
+    places = {
+        parse_address(f"oss://b-1{rest}").place
+        for rest in ("?region=cn-hangzhou", "?region=cn-x&endpoint=oss.example.org", "/x?region=cn-hangzhou")
+    }
+    assert len(places) == 3
+    monkeypatch.setenv("OSS_ENDPOINT", "https://oss.example.org/")
+    assert parse_address("oss://b-1?region=cn-hangzhou").place in places
+
+
 def test_the_environment_names_region_and_endpoint_where_the_address_does_not(monkeypatch):
     monkeypatch.setenv("OSS_REGION", "cn-shenzhen")
     assert parse_address("oss://b-1").endpoint == "https://oss-cn-shenzhen.aliyuncs.com"

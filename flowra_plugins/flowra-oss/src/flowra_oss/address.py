@@ -60,6 +60,12 @@ class OssAddress:
         return urlsplit(self.endpoint).hostname or ""
 
     @property
+    def place(self) -> str:
+        """The same for every address of these objects: a bucket's name is its own in all regions of a service."""
+        there = "" if _OWN_HOST.fullmatch(self.host) else f"?endpoint={self.endpoint}"
+        return f"oss://{self.bucket}{'/' if self.prefix else ''}{self.prefix}{there}"
+
+    @property
     def path_style(self) -> bool:
         """Whether the bucket stands in the path: before an IP address or a machine's own name it can't."""
         return is_own_machine(self.host) or _is_ip(self.host)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from flowra_oss.transfers import (
     file_size,
     of_buffers,
     of_file,
+    range_in,
     send,
     unless_there,
     upload_in_parts,
@@ -45,7 +45,6 @@ _CONNECTIONS = 64
 _CONNECTED_WITHIN = 5.0
 #: Without this OSS answers a range that begins behind an object's end with the whole object.
 _STRICT_RANGE = {"x-oss-range-behavior": "standard"}
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 class OssObjects(ObjectStore):
@@ -87,7 +86,7 @@ class OssObjects(ObjectStore):
                 where=parsed.location,
                 fix="write it into the address, ?region=cn-hangzhou, or set OSS_REGION",
             )
-        self.location = parsed.location
+        self.location, self._whole_place = parsed.location, parsed.place
         self.conditional_put = False
         self._prefix = f"{parsed.prefix}/" if parsed.prefix else ""
         self._part_sizes = part_sizes or PartSizes()
@@ -103,6 +102,11 @@ class OssObjects(ObjectStore):
             why="its credentials would go along",
             fix="give the address, and let the other process find credentials of its own",
         )
+
+    @property
+    def place(self) -> str:
+        """Where the objects are; see `ObjectStore.place`."""
+        return self._whole_place
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes | None:
         """Return an object's bytes, or some of them; see `ObjectStore.get`."""
@@ -236,7 +240,7 @@ class OssObjects(ObjectStore):
         """Yield the bytes of an answer to a question for the whole, or for the part from `start` on."""
         place, expected, whole = self._place(name), result.content_length, True
         if start is not None:
-            first, expected, whole = _part(result.content_range or "")
+            first, expected, whole = range_in(result.content_range or "")
             if first != start:
                 result.close()
                 raise StoreError(_NOT_READ, where=place, why="OSS answered with another part of it than was asked")
@@ -253,15 +257,6 @@ class OssObjects(ObjectStore):
             raise incomplete(_NOT_READ, place, got, expected)
         if whole and result.server_crc not in {None, crc}:
             raise wrong_checksum(_NOT_READ, place)
-
-
-def _part(content_range: str) -> tuple[int, int, bool]:
-    """Return where a part begins, its bytes and whether it is the whole; that it begins at -1 if it is none."""
-    found = _CONTENT_RANGE.fullmatch(content_range)
-    if found is None:
-        return -1, 0, False
-    first, last, size = map(int, found.groups())
-    return first, last - first + 1, last - first + 1 == size
 
 
 class _Sentinel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,7 @@ __all__ = [
     "file_size",
     "of_buffers",
     "of_file",
+    "range_in",
     "send",
     "unless_there",
     "upload_in_parts",
@@ -30,6 +32,7 @@ __all__ = [
 
 #: Bytes that are read, checked and written at a time.
 PIECE = 1 << 20
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 #: The most parts that an upload may have.
 _MOST_PARTS = 10_000
 #: Parts of one file that are under way at a time.
@@ -217,6 +220,15 @@ def unless_there(call: Callable[[dict[str, str]], Any], *, if_absent: bool) -> A
         if if_absent and error.code == "FileAlreadyExists":
             return None
         raise
+
+
+def range_in(content_range: str) -> tuple[int, int, bool]:
+    """Return where a part begins, its bytes and whether it is the whole; that it begins at -1 if it is none."""
+    found = _CONTENT_RANGE.fullmatch(content_range)
+    if found is None:
+        return -1, 0, False
+    first, last, size = map(int, found.groups())
+    return first, last - first + 1, last - first + 1 == size
 
 
 def file_size(source: Path) -> int:

@@ -19,7 +19,7 @@ from flowra.storage.codec.encoded import Buffer
 from flowra.storage.remote.objects import ObjectInfo, ObjectStore
 from flowra_s3.address import parse_address
 from flowra_s3.errors import explained, is_no_bucket, read_answer
-from flowra_s3.service import connect
+from flowra_s3.service import connect, place_of
 from flowra_s3.transfers import (
     PART,
     PARTS_AT_ONCE,
@@ -67,6 +67,7 @@ class BucketObjects(ObjectStore):
         self.address = parse_address(address)
         self.location = str(self.address)
         self.conditional_put = self.address.conditional_put
+        self._place = place_of(self.address)
         self._client, self._patient_client = connect(self.address)
         self._pool = ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="flowra-s3")
         self._bucket_seen = False
@@ -76,6 +77,11 @@ class BucketObjects(ObjectStore):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a store holds keys and is not pickled; send its address, {self.location}")
+
+    @property
+    def place(self) -> str:
+        """Where the objects are; see `ObjectStore.place`."""
+        return self._place
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes | None:
         """Return an object's bytes; see `ObjectStore.get`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,12 +12,12 @@ from urllib.parse import urlsplit
 from flowra.exceptions import StoreDeniedError, StoreError
 from flowra_s3.address import BucketAddress, check_endpoint
 from flowra_s3.credentials import aws_credentials, needed_secret
-from flowra_s3.profiles import read_profile
+from flowra_s3.profiles import Profile, read_profile
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Client
 
-__all__ = ["Clients", "connect"]
+__all__ = ["Clients", "connect", "place_of"]
 
 #: Seconds in which a connection has to stand, and in which a request has to be over; whatever is large travels in
 #: requests of `flowra_s3.transfers.PART` bytes.
@@ -87,12 +88,45 @@ def connect(address: BucketAddress) -> Clients:
         ) from None
 
 
+def place_of(address: BucketAddress) -> str:
+    """Return where the objects of an address are, with what the environment and the profile add to it.
+
+    Buckets of Google and Amazon are told apart by their names, those of Amazon by the region in which they are found
+    besides. Another service may show each user buckets of their own: there it also counts who asks.
+    """
+    plain = replace(address, path_style=True, conditional_put=True)
+    if address.scheme == "gs":
+        return str(replace(plain, secret=None, anonymous=False))
+    if address.scheme == "az":
+        return str(replace(plain, account=_account(address), secret=None, anonymous=False))
+    profile = _profile(address)
+    endpoint = _endpoint(address, profile)
+    if endpoint:
+        return str(replace(plain, endpoint=check_endpoint(endpoint, str(address)), region=None))
+    return str(replace(plain, region=_region(address, profile), profile=None, secret=None, anonymous=False))
+
+
+def _profile(address: BucketAddress) -> Profile:
+    return {} if address.secret or address.anonymous else read_profile(address.profile)
+
+
+def _region(address: BucketAddress, profile: Profile) -> str:
+    return address.region or _variable(*_REGIONS) or profile.get("region") or "us-east-1"
+
+
+def _endpoint(address: BucketAddress, profile: Profile) -> str | None:
+    return address.endpoint or _variable(*_ENDPOINTS) or profile.get("endpoint_url")
+
+
+def _account(address: BucketAddress) -> str | None:
+    return address.account or _variable("AZURE_STORAGE_ACCOUNT_NAME")
+
+
 def _s3(address: BucketAddress) -> _Plan:
     from obstore.store import S3Store
 
-    profile = {} if address.secret or address.anonymous else read_profile(address.profile)
-    region = address.region or _variable(*_REGIONS) or profile.get("region") or "us-east-1"
-    endpoint = address.endpoint or _variable(*_ENDPOINTS) or profile.get("endpoint_url")
+    profile = _profile(address)
+    region, endpoint = _region(address, profile), _endpoint(address, profile)
     config: dict[str, Any] = {
         "region": region,
         "virtual_hosted_style_request": not address.path_style,
@@ -129,7 +163,7 @@ def _gs(address: BucketAddress) -> _Plan:
 def _az(address: BucketAddress) -> _Plan:
     from obstore.store import AzureStore
 
-    account = address.account or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+    account = _account(address)
     if not account:
         raise StoreError(
             "the address does not say in which storage account the container lies",

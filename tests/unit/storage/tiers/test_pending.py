@@ -17,8 +17,8 @@ FIRST, SECOND = Pending(bytes(32)), Pending(b"k" * 32, replace=True)
 def open_list(tmp_path):
     lists = []
 
-    def opened(location="s3://bucket"):
-        lists.append(PendingList(tmp_path, location))
+    def opened(place="s3://bucket"):
+        lists.append(PendingList(tmp_path, place))
         return lists[-1]
 
     yield opened

@@ -15,6 +15,7 @@ from flowra.storage.codec.encoded import Encoded
 from flowra.storage.local.store import LocalStore
 from flowra.storage.record import Record
 from flowra.storage.refs import INLINE_LIMIT, InlineRef
+from flowra.storage.remote.store import RemoteStore
 from flowra.storage.tiers.store import TieredStore
 
 
@@ -326,6 +327,26 @@ def test_what_is_required_is_there_though_it_was_computed_without_a_remote_store
 def test_a_required_result_that_can_not_be_had_is_an_error(tiers):
     with pytest.raises(StoreUnavailableError, match="1 result is not in the store"):
         tiers.uploads.require([key(1)])
+
+
+def test_what_is_left_is_taken_up_however_the_address_is_spelled(tmp_path, monkeypatch):
+    (tmp_path / "team").mkdir()
+
+    def opened(more="", namespace="lab"):
+        return open_store(f"shared://{tmp_path}/team{more}&namespace={namespace}&local={tmp_path}/a&uploads=all")
+
+    def refuse(*_, **__):
+        raise UNAVAILABLE
+
+    with monkeypatch.context() as away, opened("?heartbeat=7") as store:
+        away.setattr(RemoteStore, "publish", refuse)
+        record = published(store, 1)
+        store.uploads.wait(0.1)
+    with opened("/?connections=4", "another") as store, store.heard_by(Listener()):
+        assert not store.uploads.left
+    with opened("/?connections=4") as store, store.heard_by(Listener()):
+        assert not store.uploads.wait()
+        assert store.remote.store.lookup(key(1)) == record
 
 
 # ---- what is not taken

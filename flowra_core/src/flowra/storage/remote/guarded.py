@@ -67,6 +67,11 @@ class GuardedObjects(ObjectStore):
         self.conditional_put = objects.conditional_put
         self.breaker = CircuitBreaker(objects.location, self._look, patience=patience, pause=pause)
 
+    @property
+    def place(self) -> str:
+        """Where the objects are; see `ObjectStore.place`."""
+        return self.objects.place
+
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes | None:
         """Return an object's bytes; see `ObjectStore.get`."""
         return self._done(lambda: self.objects.get(name, start=start, length=length), longest=_LONGEST_TRANSFER)

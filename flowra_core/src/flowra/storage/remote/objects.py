@@ -51,6 +51,15 @@ class ObjectStore(ABC):
     location: str
     conditional_put: bool
 
+    @property
+    def place(self) -> str:
+        """Where the objects are: the same for all addresses that certainly mean the same objects; nothing secret.
+
+        What an address says of how they are reached (time limits, another way to name the bucket) doesn't belong here;
+        what the environment adds to it does. By this a machine knows what it has still to upload there.
+        """
+        return self.location
+
     @abstractmethod
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes | None:
         """Return an object's bytes, or `length` of them from `start`; None if there is no such object.

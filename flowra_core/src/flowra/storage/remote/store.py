@@ -51,6 +51,7 @@ class RemoteStore(Store):
 
     Attributes:
         objects: The service.
+        place: Where the results are, however its address is spelled.
         notices: What it had to say, counted.
         read_only: Whether nothing is ever written.
     """
@@ -58,6 +59,7 @@ class RemoteStore(Store):
     def __init__(self, objects: ObjectStore, options: RemoteOptions, keys: RecordKeys) -> None:
         self.objects = objects
         self.location = options.on(objects.location)
+        self.place = f"{objects.place} {options.namespace}"
         self.read_only = options.read_only
         self.notices = Notices(self.location)
         self._options = options

@@ -45,11 +45,11 @@ class PendingList:
 
     Args:
         folder: The local tier's folder of such lists.
-        location: The remote store's address.
+        place: Where the remote store is, see `RemoteTier.place`.
     """
 
-    def __init__(self, folder: Path, location: str) -> None:
-        self._remote = folder / sha256(location.encode()).hexdigest()[:16]
+    def __init__(self, folder: Path, place: str) -> None:
+        self._remote = folder / sha256(place.encode()).hexdigest()[:16]
         self._making = Lock()
         self._own: Path | None = None
         self._descriptor = -1

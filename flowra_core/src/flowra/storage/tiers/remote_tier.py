@@ -32,6 +32,7 @@ class RemoteTier:
     Attributes:
         store: The store.
         location: Its address.
+        place: The same for all addresses that certainly mean the same store.
         readable: Whether it lets us read; False once it has refused.
         writable: Whether it lets us write; False once it has refused.
     """
@@ -39,6 +40,7 @@ class RemoteTier:
     def __init__(self, store: Store, bulletin: Bulletin, breaker: CircuitBreaker | None = None) -> None:
         self.store = store
         self.location = store.location
+        self.place = store.place if isinstance(store, RemoteStore) else store.location
         self.readable = True
         self.writable = not getattr(store, "read_only", False)
         self._bulletin = bulletin

@@ -59,7 +59,7 @@ class Uploads:
         self._remote = remote
         self._bulletin = bulletin
         self._worth = Worth(choice, self.pace)
-        self._pending = PendingList(local.path / "uploads", remote.location)
+        self._pending = PendingList(local.path / "uploads", remote.place)
         self._queue = UploadQueue(self._upload, self._let_go, remote.answers)
         self._refused = Refused()
         # Rights to compute that nobody here needs any more, by key: others get them once they can find the result.
