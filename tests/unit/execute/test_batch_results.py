@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from flowra.dag.graph.values import Link
 from flowra.exceptions import NodeFailedError, UsageError
 from flowra.execute.batch.best import Best, Goal
 from flowra.execute.batch.item import ItemResult
@@ -82,7 +83,7 @@ def test_what_can_t_be_written_is_said_before_the_batch_runs(tmp_path):
 class TestBest:
     def best(self, goal, results, settings=("radius",)):
         parsed = Goal.parse(goal)
-        output, fields = parsed.output({"metrics": None})
+        output, fields = parsed.output({"metrics": Link("measure", "metrics")})
         best = Best(parsed, output, fields, settings)
         for each in results:
             best.add(each)
@@ -100,6 +101,11 @@ class TestBest:
         assert found.value == pytest.approx(0.6)
         assert self.best("min metrics.map50", results).found().given == {"radius": 1}
 
+    def test_an_output_may_be_named_as_the_nodes_that_gives_it(self):
+        links = {"found": Link("detect", "metrics"), "metrics": Link("measure", "metrics")}
+        assert Goal.parse("max detect.metrics.map50").output(links) == ("found", ("map50",))
+        assert Goal.parse("max detect.count").output(links) == ("detect.count", ())
+
     def test_of_equal_ones_it_is_the_first_that_was_tried_however_they_end(self):
         results = [result(1, 0.5, setting=(1,), radius=2), result(0, 0.5, setting=(0,), radius=1)]
         assert self.best("max metrics.map50", results).found().given == {"radius": 1}
@@ -115,4 +121,4 @@ class TestBest:
     @pytest.mark.parametrize("text", ["map50", "most metrics", "max", "max metrics..x", "max nothing"])
     def test_what_names_no_best_is_refused(self, text):
         with pytest.raises(UsageError):
-            Goal.parse(text).output({"metrics": None})
+            Goal.parse(text).output({"metrics": Link("measure", "metrics")})

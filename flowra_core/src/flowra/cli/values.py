@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,27 +19,39 @@ from flowra.type.value.scalar import JSON, Anything
 
 __all__ = ["apply_settings", "input_values", "parse_value"]
 
+_NUMBER = re.compile(r"\s*([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?\s*")
+
 
 def parse_value(text: str, port: Port) -> Any:
     """Return what a text on the command line means for a port.
 
     Where the port takes text or paths, the text is taken as it is; everywhere else, a port of JSON included, it is read
-    as JSON first, so that `640`, `true`, `null` and `[1, 2]` mean what they say. What fits neither way is returned as
-    text, and the check of the graph says what is wrong with it.
+    as JSON first, so that `640`, `true`, `null` and `[1, 2]` mean what they say; numbers also as `.5` and `+1`, which
+    spreadsheets and people write. What fits neither way is returned as text, and the check of the graph says what is
+    wrong with it.
     """
     readings: list[Any] = [text]
     try:
-        as_json = json.loads(text)
+        read = json.loads(_as_json_number(text))
     except (ValueError, RecursionError):
         pass
     else:
-        readings.insert(1 if _prefers_text(port.value_type) else 0, as_json)
+        readings.insert(1 if _prefers_text(port.value_type) else 0, read)
     # What is of the right type and only beyond a limit is read as that, so that the limit is what is complained of.
     for reason_against in (port.reason_against, port.value_type.accepts_literal):
         for value in readings:
             if reason_against(value) is None:
                 return value
     return text
+
+
+def _as_json_number(text: str) -> str:
+    """Return a number that JSON would write otherwise, as `.5`, `5.` and `+1`, as JSON writes it; other texts as is."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return text
+    sign, whole, digits, power = found.groups(default="")
+    return f"{sign.strip('+')}{whole or '0'}{'.' + digits if digits else ''}{power}" if whole or digits else text
 
 
 def _prefers_text(value_type: ValueType) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowra.dag.graph.values import Link
 from flowra.exceptions import UsageError
 from flowra.execute.batch.item import ItemResult
 
@@ -38,16 +39,19 @@ class Goal:
             )
         return cls(which == "max", parts)
 
-    def output(self, outputs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    def output(self, outputs: Mapping[str, Link]) -> tuple[str, tuple[str, ...]]:
         """Return the output that is meant, and the fields in it.
 
         Args:
-            outputs: The graph's own outputs by name; anything else is the output of a node.
+            outputs: The graph's own outputs by name; anything else is the output of a node, which may be one of these.
         """
         for length in (1, 2):
             name = ".".join(self.path[:length])
             if name in outputs:
                 return name, self.path[length:]
+        for name, link in outputs.items():
+            if (link.node, link.port) == self.path[:2]:
+                return name, self.path[2:]
         if len(self.path) == 1:
             known = ", ".join(outputs) or "none"
             raise UsageError(f"the graph has no output {self.path[0]!r}", fix=f"its outputs: {known}")
