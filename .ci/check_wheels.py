@@ -10,6 +10,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,9 +19,8 @@ PROJECTS = [ROOT / "flowra_core", *sorted((ROOT / "flowra_plugins").glob("*/")),
 
 def call(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
     """Run a command, show it and what it prints, and end the check where it fails."""
-    print("$", *command, flush=True)
     done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, text=True, check=False)
-    print(done.stdout, flush=True)
+    print("$", *command, f"\n{done.stdout}", flush=True)
     if done.returncode != 0:
         sys.exit(f"exit code {done.returncode} from: {' '.join(map(str, command))}")
     return done.stdout
@@ -28,8 +28,8 @@ def call(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> 
 
 def build(dist: Path) -> list[Path]:
     """Build every distribution by way of its sdist, so that the sdist is whole too; return the wheels."""
-    for project in PROJECTS:
-        call("uv", "build", "--quiet", "--out-dir", dist, project, cwd=dist)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda project: call("uv", "build", "--quiet", "--out-dir", dist, project, cwd=dist), PROJECTS))
     return sorted(dist.glob("*.whl"))
 
 
@@ -64,7 +64,8 @@ def main(scratch: Path) -> None:
     commands = scratch / "venv" / "bin"
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE", "FLOWRA"))}
     env["PATH"] = f"{commands}{os.pathsep}{env['PATH']}"
-    call(commands / "pip", "install", "--quiet", *wheels, cwd=away, env=env)
+    # What runs below is compiled then; all that numpy and its like hold would be compiled for nothing.
+    call(commands / "pip", "install", "--quiet", "--no-compile", *wheels, cwd=away, env=env)
     call(commands / "pip", "check", cwd=away, env=env)
     call(commands / "pip", "list", "--format=freeze", cwd=away, env=env)
 
