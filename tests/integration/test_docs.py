@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.doc_blocks import DOCS, ROOT, blocks_of, pages
+from fixtures.measuring import unmeasured
 from fixtures.oss_server import OssServer
 from fixtures.page_reader import Reader, runs
 from fixtures.wheelhouse import make_wheelhouse
@@ -75,10 +76,12 @@ def reader(tmp_path: Path, environment: Path, wheelhouse: Path, services: dict[s
     installed = _installed(environment)
     shutil.copytree(ROOT / "examples", folder / "examples")
     (folder / ".venv").symlink_to(environment)
+    with unmeasured():  # a page says how people use what other tests measure, in dozens of commands
+        variables = dict(os.environ)
     reader = Reader(
         folder,
         {
-            **os.environ,
+            **variables,
             "PATH": os.pathsep.join([str(environment / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
             # What one page leaves in the cache, and among the runs, is not there for the next.
             "FLOWRA_CACHE_DIR": str(folder / "flowra-cache"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from fixtures.measuring import untraced
 from fixtures.pack_factory import isolated_site
 
 
@@ -11,3 +12,10 @@ def site(tmp_path):
     folder.mkdir()
     with isolated_site(folder):
         yield folder
+
+
+@pytest.fixture(name="untraced")
+def without_tracer():
+    """For a test of very many of what others test with a few: it takes the time that it takes without coverage."""
+    with untraced():
+        yield

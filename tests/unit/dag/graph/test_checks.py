@@ -187,6 +187,7 @@ def chain(length):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
 def test_100_000_nodes_in_a_chain_are_saved_loaded_and_checked_in_seconds(tmp_path):
     start = time.process_time()
     chain(100_000).save(tmp_path / "chain.json")
@@ -208,6 +209,7 @@ def test_a_node_takes_little_memory():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
 def test_a_cycle_through_100_000_nodes_is_found():
     g = chain(100_000)
     g.node("start").inputs["value"] = Link("step_99999", "value")
@@ -216,6 +218,7 @@ def test_a_cycle_through_100_000_nodes_is_found():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
 def test_100_000_broken_links_are_reported_in_seconds():
     g = Graph()
     for number in range(100_000):

@@ -10,7 +10,7 @@ from flowra.dag.plan.checks import check
 from flowra.dag.plan.planner import plan_graph
 from flowra.exceptions import GraphInvalidError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("untraced")]
 
 NODES = 100_000
 #: Several times what it takes, so that a slow machine passes and a quadratic step does not.
