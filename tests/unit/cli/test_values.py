@@ -158,6 +158,14 @@ class TestSettings:
         assert changed.nodes["part"].inputs["x"] == 5
         assert nodes.nodes["first"].inputs == {}, "the graph that was given stays as it is"
 
+    def test_a_relative_path_starts_in_the_working_directory_as_for_an_input(
+        self, nodes, catalog, tmp_path, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        nodes.folder = tmp_path / "elsewhere"
+        changed = apply_settings(nodes, ["first.path=a.txt"], catalog)
+        assert changed.nodes["first"].inputs["path"] == str(tmp_path / "a.txt")
+
     def test_the_last_of_two_counts(self, nodes, catalog):
         changed = apply_settings(nodes, ["first.a=1", "first.a=2"], catalog)
         assert changed.nodes["first"].inputs["a"] == 2

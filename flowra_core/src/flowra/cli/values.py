@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path, PurePath
 from typing import Any
 
 from flowra.dag.catalog import NodeCatalog
 from flowra.dag.graph import Graph
+from flowra.dag.plan.expansion import located
 from flowra.dag.plan.interface import input_port
 from flowra.dag.port import Port
 from flowra.exceptions import UsageError, printable
@@ -86,6 +88,8 @@ def input_values(graph: Graph, given: Iterable[str]) -> dict[str, Any]:
 def apply_settings(graph: Graph, settings: Iterable[str], catalog: NodeCatalog) -> Graph:
     """Return the graph with the ports that `--set NODE.PORT=VALUE` names set to literals; links there are replaced.
 
+    Relative paths are taken from the working directory, where whoever writes them is, and not from the graph's folder.
+
     Raises:
         UsageError: One is not of that form, or there is no such node or port.
     """
@@ -102,12 +106,22 @@ def apply_settings(graph: Graph, settings: Iterable[str], catalog: NodeCatalog) 
             continue  # the type is not known; planning says so, with all other mistakes
         node = graph.nodes[node_id]
         if port_name in ports.inputs:
-            node.inputs[port_name] = parse_value(text, ports.inputs[port_name])
+            node.inputs[port_name] = _from_here(parse_value(text, ports.inputs[port_name]), ports.inputs[port_name])
         elif port_name in ports.init:
-            node.init[port_name] = parse_value(text, ports.init[port_name])
+            node.init[port_name] = _from_here(parse_value(text, ports.init[port_name]), ports.init[port_name])
         else:
             raise ports.unknown(port_name, where=f"--set {item}")
     return graph
+
+
+def _from_here(value: Any, port: Port) -> Any:
+    return _as_text(located(value, port.value_type, Path.cwd()))
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_text(each) for each in value]
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def _split(item: str, form: str) -> tuple[str, str]:
