@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from fixtures.run_nodes import Add, Anything, Fail, Give, Leave
 from flowra.dag.graph import Graph
 from flowra.dag.node import BaseArgs, Node
 from flowra.exceptions import MESSAGE_LINES, FlowraError, NodeFailedError, PluginError
+from flowra.execute.session.events import Log
 from flowra.plugin import NodeEntry, hookimpl
 from flowra.type.value_type import Float, ListOf
 
@@ -262,6 +264,22 @@ class TestArguments:
         run = session.run(graph)
         assert "no_such_module_here" in run.failures["gone"].why
         assert run.outputs["here.value"] == 1.0
+
+
+def test_a_file_that_is_missing_is_told_of_once(run_one):
+    class Takes(Node):
+        """Take a file."""
+
+        class InputArgs(BaseArgs):
+            path: Path
+
+        def run(self, context, args):
+            return None
+
+    told = []
+    run = run_one(Takes, path="gone.txt", observers=[told.append])
+    assert "no such file" in run.failures["it"].why
+    assert [event for event in told if isinstance(event, Log)] == []
 
 
 def test_a_warning_of_a_node_is_not_its_failure(run_one):

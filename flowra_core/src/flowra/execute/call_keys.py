@@ -47,7 +47,8 @@ class CallKeys:
                 self._static.clear()  # each item may bring nodes of its own
             static = self._static[node] = self._keyer.static_part(node)
         if isinstance(static, Unkeyable):
-            self._unkeyed(node, static.reason)
+            if not static.missing:
+                self._unkeyed(node, static.reason)
             return None
         inputs: dict[str, InputDigest] = {}
         for port, value in call.inputs.items():
@@ -55,7 +56,8 @@ class CallKeys:
             assert declared is not None, "unknown ports are refused before"
             digest = self._digest(declared, value, node.links.get(port))
             if isinstance(digest, Unkeyable):
-                if not isinstance(value, (Held, Many)):  # of a value that cannot be stored, the node that gave it told
+                # Of a value that can't be stored, the node that gave it told.
+                if not digest.missing and not isinstance(value, (Held, Many)):
                     self._unkeyed(node, f"{port}: {digest.reason}")
                 return None
             inputs[port] = digest

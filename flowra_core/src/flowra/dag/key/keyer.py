@@ -77,7 +77,7 @@ class Keyer:
         for port in description.init:
             found = self._argument(port, node.init)
             if isinstance(found, Unkeyable):
-                return Unkeyable(f"init {port.name}: {found.reason}")
+                return found.at(f"init {port.name}")
             init[port.name] = found
         inputs: dict[str, InputDigest] = {}
         for port in description.inputs:
@@ -87,7 +87,7 @@ class Keyer:
                 if port.default is not None and not is_plain(port.value_type):
                     alike = None  # a file, which may change from call to call
             if isinstance(found, Unkeyable):
-                return Unkeyable(f"{port.name}: {found.reason}")
+                return found.at(port.name)
             inputs[port.name] = found
         fingerprint = self._fingerprint(node) if description.traits.fingerprinted else None
         if isinstance(fingerprint, Unkeyable):

@@ -101,7 +101,7 @@ class LiteralDigests:
                 return self._plain(self.validated(port, value))
             return self._typed(port.value_type, value)
         except (_NoDigestError, OSError) as error:
-            return Unkeyable(str(error))
+            return Unkeyable(str(error), missing=isinstance(error, FileNotFoundError))
         except (StoreError, ModelError) as error:
             return Unkeyable(f"{error.what}{f': {error.why}' if error.why else ''}")
         except (TypeError, ValueError, RecursionError) as error:

@@ -38,9 +38,15 @@ class Unkeyable:
 
     Attributes:
         reason: Why, in words, with what to do about it.
+        missing: Whether a file is missing that is given: then the node fails of it, and that is told once.
     """
 
     reason: str
+    missing: bool = False
+
+    def at(self, place: str) -> Unkeyable:
+        """Return the same, with the place named."""
+        return Unkeyable(f"{place}: {self.reason}", self.missing)
 
 
 class InputDigest(NamedTuple):
