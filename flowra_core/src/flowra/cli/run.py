@@ -47,7 +47,17 @@ class _RunCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         from flowra.cli.batch.words import joined_values
 
-        return super().parse_args(ctx, joined_values(args))
+        args = joined_values(args)
+        try:
+            return super().parse_args(ctx, args.copy())
+        except click.UsageError as error:
+            if "--batch" in args and "unexpected extra argument" in error.format_message():
+                raise UsageError(
+                    "--batch takes one pattern, and more words follow",
+                    why="the shell puts the names of files in place of a pattern that is not quoted",
+                    fix="quote it: --batch 'photos/*.jpg'; or give --batch several times",
+                ) from None
+            raise
 
 
 @click.command("run", cls=_RunCommand)
