@@ -32,6 +32,7 @@ def batch(flowra):
     write_graph(flowra.work / "slow.json", slow, name="slow", inputs=INPUT)
     photos = flowra.work / "photos"
     photos.mkdir()
+    (flowra.work / "empty").mkdir()
     for name in ("b.jpg", "a.jpg", "notes.txt"):
         (photos / name).write_text(name, encoding="utf-8")
     (flowra.work / "plain.jsonl").write_text('{"x": 1}\n{"x": 2}\n', encoding="utf-8")
@@ -74,6 +75,7 @@ class TestItems:
         assert rows[0]["total"] == "8.0"
         assert rows[1]["total"] == "2.5"
         assert rows[2]["error"] == "it is no JSON object"
+        assert rows[2]["label"] == "items.jsonl, line 4"
 
     def test_a_node_beside_the_items_that_fails_is_told_of(self, batch):
         nodes = {
@@ -104,6 +106,9 @@ class TestItems:
         ("arguments", "said"),
         [
             (("sum.json", "--batch", "nothing/*.jpg"), "no file matches nothing/*.jpg"),
+            (("sum.json", "--batch", "nothing"), "no file or folder nothing"),
+            (("sum.json", "--batch", "empty"), "no files in the folder empty"),
+            (("sum.json", "--batch", "photos/a.jpg", "photos/b.jpg"), "quote it: --batch 'photos/*.jpg'"),
             (("sum.json", "--batch-file", "items.xml"), "not clear how the items are written"),
             (("sum.json", "--batch", "photos/*", "--batch-file", "items.csv"), "both name items"),
             (("sum.json", "--batch", "photos/*", "--batch-input", "y"), "the graph has no input 'y'"),

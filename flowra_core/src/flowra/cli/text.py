@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +15,12 @@ if TYPE_CHECKING:
 
     from flowra.plugin.packs import PackProblem
 
-__all__ = ["WIDTH", "cut", "print_json", "print_problem", "print_table", "table_rows"]
+__all__ = ["WIDTH", "cut", "fits", "print_json", "print_problem", "print_table", "table_rows"]
 
 #: The most columns that a line takes.
 WIDTH = 100
+#: The fewest and the most columns of a terminal that a table is fitted to.
+_TERMINAL = (40, 200)
 _GAP = "  "
 
 
@@ -34,12 +38,29 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def table_rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table, the headings first; where they don't fit, the widest columns are cut."""
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-    while sum(widths) + len(_GAP) * (len(widths) - 1) > WIDTH:
+    room = table_width()
+    while _total(widths) > room and max(widths) > 1:
         widths[widths.index(max(widths))] -= 1
     return [
         _GAP.join(f"{cut(cell, width):<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (headings, *rows)
     ]
+
+
+def fits(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a table of these rows needs no cell to be cut."""
+    return _total([max(map(len, column)) for column in zip(*rows, strict=True)]) <= table_width()
+
+
+def table_width() -> int:
+    """Return how many columns a table may take: those of the terminal; 100 where the output goes elsewhere."""
+    if not sys.stdout.isatty():
+        return WIDTH
+    return min(max(shutil.get_terminal_size((WIDTH, 24)).columns, _TERMINAL[0]), _TERMINAL[1])
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
 
 
 def print_problem(problem: PackProblem) -> None:

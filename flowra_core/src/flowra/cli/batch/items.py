@@ -65,10 +65,11 @@ def items_of(spec: BatchSpec, graph: Graph, inputs: Collection[str], port_of: Po
     if not spec.file:
         return Items()
     if spec.file == STDIN:
-        return Items(_Lines(_stdin, "standard input", port_of, is_csv=None))
+        lines = _Lines(_stdin, "standard input", port_of, is_csv=None)
+        return Items(lines, label=lines.label)
     path = Path(spec.file)
     lines = _Lines(lambda: _opened(path), str(path), port_of, is_csv=_is_csv(path))
-    return Items(lines, lines.fields())
+    return Items(lines, lines.fields(), lines.label)
 
 
 def _only_input(graph: Graph, given: Collection[str]) -> str:
@@ -94,13 +95,19 @@ def _files(patterns: Sequence[str]) -> list[str]:
         else:
             matching = glob.glob(pattern, recursive=True)  # noqa: PTH207
         if not matching:
-            raise UsageError(
-                f"no file matches {printable(pattern, 80)}",
-                where=f"--batch, in {Path.cwd()}",
-                fix="quote the pattern, so that the shell leaves it as it is: --batch 'photos/*.jpg'",
-            )
+            raise _no_files(pattern)
         found.update(dict.fromkeys(sorted(matching)))
     return list(found)
+
+
+def _no_files(pattern: str) -> UsageError:
+    shown, where = printable(pattern, 80), f"--batch, in {Path.cwd()}"
+    if os.path.isdir(pattern):  # noqa: PTH112
+        fix = f"for those in its folders as well: --batch '{shown.rstrip('/')}/**/*.jpg'"
+        return UsageError(f"there are no files in the folder {shown}", where=where, fix=fix)
+    if glob.has_magic(pattern):
+        return UsageError(f"no file matches {shown}", where=where, fix="correct the pattern; ls shows what is there")
+    return UsageError(f"there is no file or folder {shown}", where=where, fix="correct the path")
 
 
 def _is_csv(path: Path) -> bool:
@@ -143,6 +150,22 @@ class _Lines:
         self._name = name
         self._port_of = port_of
         self._is_csv = is_csv
+        self._paths: dict[str, bool] = {}
+
+    def label(self, given: Mapping[str, Any]) -> str:
+        """Return what people know an item by: the first file that it gives, or the only text; empty if neither."""
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        files = [value for name, value in texts.items() if self._takes_files(name)]
+        return files[0] if files else next(iter(texts.values())) if len(texts) == 1 else ""
+
+    def _takes_files(self, name: str) -> bool:
+        if name not in self._paths:
+            try:
+                port = self._port_of(name)
+            except UsageError:  # said of the item itself
+                port = None
+            self._paths[name] = port is not None and port.value_type.reads_files
+        return self._paths[name]
 
     def fields(self) -> list[str]:
         """Return what the items may give; the file is read for it."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowra.cli.batch.view import reason_of
 from flowra.cli.page import page, picture, text
 from flowra.cli.run_view.view import duration
 from flowra.exceptions import RunError, UsageError, printable
@@ -118,7 +119,7 @@ def _item(result: ItemResult) -> str:
             plain[name] = value
     failed = ""
     if result.error is not None:
-        failed = f'<div class="error">{text(_cut(result.error.why or result.error.what))}</div>'
+        failed = f'<div class="error">{text(reason_of(result))}</div>'
     return "".join(
         [
             f'<section class="item{" bad" if failed else ""}"><h3>{text(_name(result))}</h3>',

@@ -6,8 +6,10 @@ from collections.abc import Callable, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowra.cli.batch.narrow import narrowed
 from flowra.cli.batch.progress import totals_in_words
 from flowra.cli.batch.sheet import ContactSheet
+from flowra.cli.batch.view import reason_of
 from flowra.cli.run_view.view import duration, readable_path
 from flowra.cli.text import table_rows
 from flowra.exceptions import printable
@@ -49,11 +51,15 @@ class Summary:
         self._goal = goal
         self._sheet = ContactSheet(sheet) if sheet is not None else None
         self._rows: dict[int, dict[str, str]] = {}
+        self._given: set[str] = set()
+        self._files: set[str] = set()
 
     def add(self, result: ItemResult) -> None:
         """Take a result into account."""
         if result.index < _SHOWN:
             self._rows[result.index] = _row(result, self._outputs)
+            self._given.update(_heading(name, self._outputs) for name in result.given)
+            self._files.update(name for name, where in result.files.items() if "file" in where)
         if self._best is not None:
             self._best.add(result)
         if self._sheet is not None:
@@ -91,7 +97,8 @@ class Summary:
         names = list(dict.fromkeys(name for row in rows for name in row))
         # Not each item has a label, or an error.
         names.sort(key=lambda name: {"item": 0, "label": 1, _ERROR: 3}.get(name, 2))
-        lines = table_rows(names, [[row.get(name, "") for name in names] for row in rows])
+        cells = narrowed(names, rows, self._given, self._files)
+        lines = table_rows(cells[0], cells[1:])
         hidden = done - len(rows)
         return [*lines, f"… and {hidden:,} more"] if hidden > 0 else lines
 
@@ -111,19 +118,21 @@ def _row(result: ItemResult, outputs: Set[str]) -> dict[str, str]:
     row = {"item": str(result.index)}
     if result.label:
         row["label"] = printable(result.label, 60)
-    # An input may have the name of an output.
     row.update(
-        (f"given {name}" if name in outputs else name, _short(value))
-        for name, value in result.given.items()
-        if str(value) != result.label
+        (_heading(name, outputs), _short(value)) for name, value in result.given.items() if str(value) != result.label
     )
     row["status"] = "cached" if result.cached else result.status
     for name, value in result.outputs.items():
         where = result.files.get(name, {})
         row[name] = Path(where["file"]).name if "file" in where else _short(value)
     if result.error is not None:
-        row[_ERROR] = printable((result.error.why or result.error.what).partition("\n")[0], 80)
+        row[_ERROR] = reason_of(result)
     return row
+
+
+def _heading(name: str, outputs: Set[str]) -> str:
+    """Return how what was given is called: an input may have the name of an output."""
+    return f"given {name}" if name in outputs else name
 
 
 def _short(value: Any) -> str:

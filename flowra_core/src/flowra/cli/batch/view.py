@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -181,13 +182,13 @@ class TerminalBatchView(BatchView):
 
 
 def reason_of(result: ItemResult) -> str:
-    """Return why an item failed, in one line that is not long."""
-    error = result.error
-    if error is None:
-        return "it failed"
-    problems = getattr(error, "problems", ())
-    said = error.why or (str(problems[0]) if problems else error.what)
-    return printable(said.partition("\n")[0], 160)
+    """Return why an item failed, in one line that is not long; its file is called by its name there."""
+    said = result.reason.partition("\n")[0]
+    if result.label:
+        # The item's name stands beside it: its path need not be read twice.
+        path = Path(result.label)
+        said = said.replace(str(path.absolute()), path.name or result.label)
+    return printable(said, 160)
 
 
 @contextmanager

@@ -76,6 +76,15 @@ class ItemResult:
         ]
         return ", ".join([self.label or str(self.index), *settings])
 
+    @property
+    def reason(self) -> str:
+        """Why it failed, in as many lines as that takes; empty if it did not."""
+        if self.error is None:
+            return ""
+        # What is wrong with the values of an item is a list, beside which the error has no reason of its own.
+        problems = getattr(self.error, "problems", ())
+        return self.error.why or "\n".join(map(str, problems)) or self.error.what
+
     def raise_for_status(self) -> ItemResult:
         """Return the result if the item succeeded.
 

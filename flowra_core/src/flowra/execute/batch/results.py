@@ -51,7 +51,7 @@ def row_of(result: ItemResult) -> dict[str, Any]:
         else:
             _put(row, name, value)
     if result.error is not None:
-        row["error"] = (result.error.why or result.error.what)[:_LONGEST]
+        row["error"] = result.reason[:_LONGEST]
     return row
 
 

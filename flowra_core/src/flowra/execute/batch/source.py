@@ -90,7 +90,7 @@ class ItemSource:
 
     def _read(self, given: Any) -> tuple[dict[str, Any], str, FlowraError | None]:
         if (mistake := _mistake_of(given)) is not None:
-            return {}, "", mistake
+            return {}, mistake.where or "", mistake
         label = self._label(given)
         problem: FlowraError | None = None
         if unknown := [name for name in given if name not in self._names]:
