@@ -197,14 +197,16 @@ class TestViews:
 
 class TestGoingOn:
     def test_ctrl_c_ends_it_and_says_how_to_go_on(self, batch):
-        process = batch.start("run", "slow.json", "--batch-file", "plain.jsonl", "--json")
+        places = ("-o", "an output", "--results", "ctrl-c.csv")
+        process = batch.start("run", "slow.json", "--batch-file", "plain.jsonl", *places, "--json")
         for line in process.stdout:
             if "slow began" in line:
                 break
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
         assert process.returncode == 130
-        assert re.search(r"go on from here:  flowra run --resume slow-\S+", errors)
+        said = r"go on from here:  flowra run --resume slow-\S+ --output 'an output' --results ctrl-c\.csv$"
+        assert re.search(said, errors, re.M)
         assert "Traceback" not in errors
 
     def test_ctrl_c_twice_ends_it_at_once(self, batch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -139,7 +140,7 @@ def run_batch(
                     rows.add(result)
                 summary.add(result)
                 view.add(result, batch.totals)
-        summary.conclude(view.say, table, resumable=spec.file != STDIN)
+        summary.conclude(view.say, table, _again(spec, options))
     if batch.status == "cancelled":
         return 130
     if batch.totals.failed or batch.failures:
@@ -147,6 +148,17 @@ def run_batch(
     if batch.not_uploaded is not None:
         raise batch.not_uploaded
     return 0
+
+
+def _again(spec: BatchSpec, options: BatchOptions) -> str:
+    """Return what a command line says besides the run, to go on from it with the results in the same places."""
+    places = (
+        ("--output", options.output_dir),
+        ("--results", options.results),
+        ("--contact-sheet", options.contact_sheet),
+    )
+    said = "".join(f" {option} {shlex.quote(str(path))}" for option, path in places if path is not None)
+    return f"{said} --batch-file -  (with the items again)" if spec.file == STDIN else said
 
 
 def _ports(session: Session, asked: Asked) -> Callable[[str], Port | None]:

@@ -20,24 +20,30 @@ _STEP = 0.5
 
 
 class Rate:
-    """How many items come to an end in a second, lately."""
+    """How many items come to an end in a second, lately.
+
+    It counts from when the first has come: until then workers start and models are loaded, and that says nothing of
+    the rest.
+    """
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._seen: deque[tuple[float, int]] = deque()
 
     def note(self, done: int) -> None:
         """Take note of how many items are done."""
         now = time.monotonic()
-        if now - self._seen[-1][0] >= _STEP or len(self._seen) == 1:
+        if not self._seen or now - self._seen[-1][0] >= _STEP:
             self._seen.append((now, done))
         while len(self._seen) > 2 and now - self._seen[0][0] > _SPAN:
             self._seen.popleft()
 
     def a_second(self, done: int) -> float:
-        """Return how many items a second there were lately."""
+        """Return how many items a second there were lately; 0 where that can't be said yet."""
+        if not self._seen or time.monotonic() - self._seen[0][0] < _STEP:
+            return 0.0
         began, before = self._seen[0]
         seconds = time.monotonic() - began
-        return (done - before) / seconds if seconds > 0 else 0.0
+        return (done - before) / seconds
 
     def in_words(self, totals: Totals) -> str:
         """Return the rate, and the time left where it is known how much there is to do."""

@@ -65,8 +65,14 @@ class Summary:
         if self._sheet is not None:
             self._sheet.add(result)
 
-    def conclude(self, say: Callable[[str], None], table: Path | None, *, resumable: bool) -> None:
-        """Say it, and write the contact sheet."""
+    def conclude(self, say: Callable[[str], None], table: Path | None, again: str) -> None:
+        """Say it, and write the contact sheet.
+
+        Args:
+            say: Prints a line.
+            table: Where the table is; None if there is none.
+            again: What goes after the run's id in a command line that goes on from here.
+        """
         batch, totals = self._batch, self._batch.totals
         for line in self._table(totals.done):
             say(line)
@@ -87,8 +93,7 @@ class Summary:
         said = ", ".join(part for part in parts if part)
         say(f"{self._name}: {batch.status}, {said} in {duration(totals.seconds)}{where}")
         if batch.id and (batch.status == "cancelled" or totals.failed or batch.failures):
-            again = f"flowra run --resume {batch.id}"
-            say(f"go on from here:  {again if resumable else again + ' --batch-file -  (with the items again)'}")
+            say(f"go on from here:  flowra run --resume {batch.id}{again}")
 
     def _table(self, done: int) -> list[str]:
         rows = [self._rows[index] for index in sorted(self._rows)]
