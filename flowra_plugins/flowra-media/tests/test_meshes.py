@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import trimesh
 
 from flowra_media.errors import MediaError, MediaLimitError
 from flowra_media.mesh.editing import face_normals, measure, merge, sample, simplify, transform, vertex_normals
@@ -19,6 +20,7 @@ from flowra_media.mesh.files import (
     save_points,
 )
 from flowra_media.mesh.rendering import View, render_mesh, render_points
+from flowra_media.mesh.shading import corner_normals
 from flowra_media.mesh.shapes import Points, TriangleMesh
 
 
@@ -252,6 +254,29 @@ def test_a_ball_is_drawn_as_a_disc_that_is_lit(ball):
     assert drawn[100, 100]
     # The light comes from the left and above.
     assert picture[60, 70].sum() > picture[150, 140].sum() + 60
+
+
+def test_the_sides_of_a_box_are_even_and_its_edges_sharp(cube):
+    picture = render_mesh(cube, View(200, 200, azimuth=30, elevation=30))
+    colors, counts = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
+    # The background and three sides; what else there is lies on the lines between them.
+    assert (counts > 500).sum() == 4
+    assert counts[counts <= 500].sum() < 2000
+    assert len(colors) > 4
+
+
+def test_a_surface_is_smooth_up_to_its_sharp_edges():
+    barrel = trimesh.creation.cylinder(1, 2, sections=40)
+    mesh = TriangleMesh(barrel.vertices, barrel.faces)
+    corners, normals = mesh.vertices[mesh.faces], corner_normals(mesh)
+    assert np.linalg.norm(normals, axis=2) == pytest.approx(1)
+    side = np.abs(normals[..., 2]) < 0.5
+    # On the side as the round that it stands for, on the ends straight up and down.
+    assert normals[side][:, :2] == pytest.approx(corners[side][:, :2], abs=0.06)
+    assert np.abs(normals[~side][:, 2]) == pytest.approx(1)
+    assert side.any(axis=1).sum() == side.all(axis=1).sum() == 80
+    many = np.repeat(mesh.faces, 40, axis=0)  # more triangles at a vertex than are compared
+    assert np.linalg.norm(corner_normals(TriangleMesh(mesh.vertices, many)), axis=2) == pytest.approx(1)
 
 
 def test_what_is_nearer_hides_what_is_behind():

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowra_media.mesh.editing import face_normals, vertex_normals
+from flowra_media.mesh.editing import face_normals
+from flowra_media.mesh.shading import corner_normals
 from flowra_media.mesh.shapes import Points, TriangleMesh
 
 if TYPE_CHECKING:
@@ -54,19 +55,18 @@ def render_mesh(mesh: TriangleMesh, view: View, *, smooth: bool = True) -> NDArr
     Args:
         mesh: Any mesh; it is fitted into the picture.
         view: From where.
-        smooth: Shade by the normals of vertices, between which is interpolated; else by those of triangles.
+        smooth: Shade across triangles, but for sharp edges; else each triangle by its own normal.
     """
     double = 2 if view.width * view.height <= 4_000_000 else 1
     width, height = view.width * double, view.height * double
     turn = _turn(view)
     places = _fitted(mesh.vertices @ turn.T, width, height)
-    normals = (vertex_normals(mesh) if smooth else face_normals(mesh)) @ turn.T
+    normals = (corner_normals(mesh) if smooth else np.repeat(face_normals(mesh)[:, None], 3, axis=1)) @ turn.T
     shades = _AMBIENT + (1 - _AMBIENT) * np.abs(normals @ (_LIGHT / np.linalg.norm(_LIGHT)))
     depth = np.full(width * height, -np.inf, np.float32)
     brightness = np.zeros(width * height, np.float32)
     for faces in _groups(places, mesh.faces, width, height):
-        corner_shades = shades[mesh.faces[faces]] if smooth else np.repeat(shades[faces, None], 3, axis=1)
-        _draw(places[mesh.faces[faces]], corner_shades, depth, brightness, width, height)
+        _draw(places[mesh.faces[faces]], shades[faces], depth, brightness, width, height)
     return _picture(brightness, depth, view, (width, height), double)
 
 
