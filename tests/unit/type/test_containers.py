@@ -45,6 +45,21 @@ def test_what_is_no_list_is_no_list(value):
     assert ListOf(Anything).accepts_literal(value).startswith("expected a list, got ")
 
 
+@pytest.mark.parametrize(
+    ("item", "value", "said"),
+    [
+        (String, "square", "text 'square'; write [\"square\"]"),
+        (String, "circle, sqüare", 'text \'circle, sqüare\'; write ["circle", "sqüare"]'),
+        (Float, 2, "whole number 2; write [2]"),
+        (Float, "two", "text 'two'"),
+        (Float, 10**100, f"whole number {'1' + 58 * '0'}…"),
+        (String, None, "nothing (null)"),
+    ],
+)
+def test_the_message_says_how_a_list_is_written_of_what_stands_in_its_place(item, value, said):
+    assert ListOf(item).accepts_literal(value) == f"expected a list, got {said}"
+
+
 def test_the_first_wrong_item_is_named():
     assert ListOf(Float).accepts_literal([1, "x", "y"]) == "item 1: should be a valid number, got text 'x'"
     assert ListOf(ListOf(Float)).accepts_literal([[1], [2, None]]).startswith("item 1: item 1: ")

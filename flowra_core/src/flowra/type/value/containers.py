@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 __all__ = ["ListOf", "OptionalOf", "UnionOf"]
+
+
+#: Characters of a text, or digits of a number, that are written out as a list in a message.
+_SHORT = 60
 
 
 def _member(value: Any) -> ValueType:
@@ -67,7 +72,7 @@ class ListOf(ValueType):
     def accepts_literal(self, value: Any) -> str | None:
         """Say why a literal can't be such a list, naming the first item that is wrong."""
         if not isinstance(value, (list, tuple)):
-            return f"expected a list, got {short(value)}"
+            return f"expected a list, got {short(value)}{self._as_list(value)}"
         if reason := self.reason_against_length(len(value)):
             return reason
         for index, item in enumerate(value):
@@ -75,6 +80,18 @@ class ListOf(ValueType):
             if reason:
                 return f"item {index}: {reason}"
         return None
+
+    def _as_list(self, value: Any) -> str:
+        """Say how a list is written of what stands in its place: one item, or several in one text."""
+        if isinstance(value, str) and len(value) <= _SHORT:
+            items: list[Any] = [part.strip() for part in value.split(",")]
+        elif isinstance(value, (int, float)) and abs(value) < 10**_SHORT:
+            items = [value]
+        else:
+            return ""
+        if any(self.item.accepts_literal(item) is not None for item in items):
+            return ""
+        return f"; write {json.dumps(items, ensure_ascii=False)}"
 
     def reason_against_length(self, count: int) -> str | None:
         """Say why a list can't have so many items, or None where it can."""
