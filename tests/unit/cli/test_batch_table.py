@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from flowra.cli.batch.items import items_of
 from flowra.cli.batch.narrow import narrowed
+from flowra.cli.batch.sheet import ContactSheet
 from flowra.cli.batch.spec import BatchSpec
 from flowra.cli.batch.view import reason_of
 from flowra.cli.text import table_rows, table_width
@@ -108,3 +112,15 @@ class TestLabels:
     def test_a_line_without_a_file_is_known_by_its_only_text(self, items):
         found = items('{"note": "hello", "x": 1}\n{"other": "y", "note": "z"}\n', "items.jsonl")
         assert [found.label(given) for given in found.given] == ["hello", ""]
+
+
+def test_a_contact_sheet_names_pictures_that_are_several_and_shows_no_none():
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    page = ContactSheet(Path("sheet.html"))
+    page.add(ItemResult(0, "a.jpg", {}, "succeeded", {"edges": pixels, "mask": pixels, "volume": None}))
+    page.add(ItemResult(1, "b.jpg", {}, "succeeded", {"edges": pixels}))
+    (_, several), (_, one) = page._items
+    assert several.count("<figcaption>") == 2
+    assert "<figcaption>mask</figcaption>" in several
+    assert "<dt>volume</dt><dd>–</dd>" in several
+    assert "<figcaption>" not in one

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowra.cli.batch.view import reason_of
+from flowra.cli.batch.view import NOTHING, reason_of
 from flowra.cli.page import page, picture, text
 from flowra.cli.run_view.view import duration
 from flowra.exceptions import RunError, UsageError, printable
@@ -29,7 +29,8 @@ _STYLE = """
 .sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:12px;margin-top:8px}
 .item{min-width:0;padding:10px;background:var(--card);border:1px solid var(--line);border-radius:10px;font-size:13px}
 .item h3{font-size:13px;overflow-wrap:anywhere;margin-bottom:4px}
-.item img{display:block;max-width:100%;margin:6px auto;
+.item figure{margin:6px 0}.item figcaption{color:var(--soft);text-align:center}
+.item img{display:block;max-width:100%;margin:0 auto;
 background:repeating-conic-gradient(#9993 0 25%,transparent 0 50%) 0 0/16px 16px}
 .item dl{display:grid;grid-template-columns:fit-content(55%) 1fr;gap:0 8px;margin:4px 0 0}
 .item dt{color:var(--soft);overflow-wrap:anywhere}.item dd{margin:0;overflow-wrap:anywhere}
@@ -108,11 +109,11 @@ def _item(result: ItemResult) -> str:
     status = "cached" if result.cached else result.status
     shown = {name: value for name, value in result.given.items() if str(value) != result.label}
     plain: dict[str, Any] = {}
-    pictures = []
+    pictures: dict[str, bytes] = {}
     for name, value in result.outputs.items():
         png = _small_picture(value)
         if png is not None:
-            pictures.append(picture(png, name))
+            pictures[name] = png
         elif result.files.get(name, {}).get("file"):
             plain[name] = Path(result.files[name]["file"]).name
         else:
@@ -124,12 +125,19 @@ def _item(result: ItemResult) -> str:
         [
             f'<section class="item{" bad" if failed else ""}"><h3>{text(_name(result))}</h3>',
             f'<span class="status {status}">{status}</span>',
-            *pictures,
+            *_pictures(pictures),
             failed,
             _list({**shown, **plain}),
             "</section>",
         ]
     )
+
+
+def _pictures(pngs: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the pictures of an item, with their names where there are several to be told apart."""
+    for name, png in pngs.items():
+        caption = f"<figcaption>{text(name)}</figcaption>" if len(pngs) > 1 else ""
+        yield f"<figure>{picture(png, name)}{caption}</figure>"
 
 
 def _name(result: ItemResult) -> str:
@@ -151,6 +159,8 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _flat(f"{name}.{field}", each)
     elif isinstance(value, float):
         yield name, f"{value:.6g}"
+    elif value is None:
+        yield name, NOTHING
     else:
         yield name, value if isinstance(value, str) else repr(value)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowra.cli.batch.narrow import narrowed
 from flowra.cli.batch.progress import totals_in_words
 from flowra.cli.batch.sheet import ContactSheet
-from flowra.cli.batch.view import reason_of
+from flowra.cli.batch.view import NOTHING, reason_of
 from flowra.cli.run_view.view import duration, readable_path
 from flowra.cli.text import table_rows
 from flowra.exceptions import printable
@@ -141,6 +141,8 @@ def _heading(name: str, outputs: Set[str]) -> str:
 
 
 def _short(value: Any) -> str:
+    if value is None:
+        return NOTHING
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):

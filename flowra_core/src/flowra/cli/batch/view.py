@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from flowra.execute.batch.item import ItemResult, Totals
     from flowra.execute.session.events import Event
 
-__all__ = ["BatchView", "batch_view_for", "reason_of"]
+__all__ = ["NOTHING", "BatchView", "batch_view_for", "reason_of"]
+
+#: What stands for a value that is none, in tables and pages for people.
+NOTHING = "–"
 
 #: Failures that are told of as they come, at most; all of them are in the table.
 _TOLD = 20
