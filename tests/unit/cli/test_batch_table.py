@@ -85,9 +85,10 @@ class TestReason:
         assert ItemResult(0, "", {}, "succeeded").reason == ""
 
 
-class TestLabels:
+class TestLines:
     @pytest.fixture
     def items(self, tmp_path):
+        """Read the lines of a file."""
         graph = Graph("it")
         graph.input("note", String)
         graph.input("photo", File)
@@ -100,7 +101,7 @@ class TestLabels:
 
         def read(text, name="items.csv"):
             path = tmp_path / name
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
             return items_of(BatchSpec(file=str(path)), graph, (), port_of)
 
         return read
@@ -112,6 +113,43 @@ class TestLabels:
     def test_a_line_without_a_file_is_known_by_its_only_text(self, items):
         found = items('{"note": "hello", "x": 1}\n{"other": "y", "note": "z"}\n', "items.jsonl")
         assert [found.label(given) for given in found.given] == ["hello", ""]
+
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("photo;x\na.jpg;.5\n", {"photo": "a.jpg", "x": 0.5}),
+            ('photo,note\n"a;b.jpg","say ""hi"",\nyou"\n', {"photo": "a;b.jpg", "note": 'say "hi",\nyou'}),
+            ("photo,note\r\nü.jpg,\r\n", {"photo": "ü.jpg"}),
+            ("\ufeffphoto\na.jpg\n", {"photo": "a.jpg"}),
+        ],
+    )
+    def test_a_table_is_read_as_spreadsheets_write_it(self, items, text, expected):
+        assert list(items(text).given) == [expected]
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [("items.csv", "photo\na.jpg\nü.jpg\nb.jpg\n"), ("items.jsonl", '{"x": 1}\n{"note": "ü"}\n{"x": 2}\n')],
+    )
+    def test_a_line_that_is_no_utf_8_fails_alone_and_says_how_to_save_it(self, items, name, text):
+        first, wrong, last = items(text.encode("latin-1"), name).given
+        assert isinstance(wrong, UsageError)
+        assert wrong.why == "it is not in UTF-8"
+        assert "save it in UTF-8" in wrong.fix
+        assert isinstance(first, dict)
+        assert isinstance(last, dict)
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            (b"ph\xfcto\na.jpg\n", "not in UTF-8"),
+            ("photo\na.jpg\n".encode("utf-16"), "not in UTF-8"),
+            ("photo,x,photo\na,1,b\n", "two columns are called photo"),
+            ("", "names no columns"),
+        ],
+    )
+    def test_a_table_whose_columns_can_t_be_read_is_refused(self, items, text, said):
+        with pytest.raises(UsageError, match=said):
+            items(text)
 
 
 def test_a_contact_sheet_names_pictures_that_are_several_and_shows_no_none():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
+import itertools
 import json
 import os
 import sys
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from flowra.dag.port import Port
 
 __all__ = ["Items", "items_of"]
+
+#: Bytes that are no UTF-8 are kept while a line is read: then it is that line that fails, and not all after it.
+_ERRORS = "surrogateescape"
+_NOT_UTF8 = "it is not in UTF-8"
+_AS_UTF8 = "save it in UTF-8; a spreadsheet calls that 'CSV UTF-8'"
 
 PortOf = Callable[[str], "Port | None"]
 
@@ -124,7 +131,7 @@ def _is_csv(path: Path) -> bool:
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with path.open(encoding="utf-8-sig", errors=_ERRORS, newline="") as stream:
             yield stream
     except OSError as error:
         raise UsageError("the items can't be read", where=str(path), why=error.strerror or str(error)) from error
@@ -132,6 +139,8 @@ def _opened(path: Path) -> Iterator[TextIO]:
 
 @contextmanager
 def _stdin() -> Iterator[TextIO]:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors=_ERRORS)
     yield sys.stdin
 
 
@@ -171,7 +180,7 @@ class _Lines:
         """Return what the items may give; the file is read for it."""
         with self._opened() as stream:
             if self._is_csv:
-                return self._columns(next(csv.reader(stream, delimiter=self._delimiter), []))
+                return self._table(stream)[0]
             names: dict[str, None] = {}
             for line in stream:
                 given = _parsed(line)
@@ -179,33 +188,31 @@ class _Lines:
                     names.update(dict.fromkeys(given))
             return list(names)
 
-    @property
-    def _delimiter(self) -> str:
-        return "\t" if self._name.lower().endswith(".tsv") else ","
-
     def __iter__(self) -> Iterator[Mapping[str, Any] | FlowraError]:
         with self._opened() as stream:
             lines = iter(stream)
             is_csv = self._is_csv
             first: list[str] = []
             if is_csv is None:
-                first = [line for line in [next(lines, "")] if line]
+                first = [line.removeprefix("\ufeff") for line in [next(lines, "")] if line]
                 is_csv = not (first and first[0].lstrip().startswith("{"))
-            yield from self._of_csv(_chained(first, lines)) if is_csv else self._of_json(_chained(first, lines))
+            lines = itertools.chain(first, lines)
+            yield from self._of_csv(lines) if is_csv else self._of_json(lines)
 
     def _of_json(self, lines: Iterator[str]) -> Iterator[Mapping[str, Any] | FlowraError]:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             given = _parsed(line)
-            if isinstance(given, dict):
+            if not _is_utf8([line]):
+                yield self._unreadable(number, _NOT_UTF8)
+            elif isinstance(given, dict):
                 yield given
             else:
                 yield self._unreadable(number, "it is no JSON object")
 
     def _of_csv(self, lines: Iterator[str]) -> Iterator[Mapping[str, Any] | FlowraError]:
-        rows = csv.reader(lines, delimiter=self._delimiter)
-        columns = self._columns(next(rows, []))
+        columns, rows = self._table(lines)
         ports = [self._port_of(column) for column in columns]
         while True:
             try:
@@ -217,6 +224,9 @@ class _Lines:
                 continue
             if not row:
                 continue
+            if not _is_utf8(row):
+                yield self._unreadable(rows.line_num, _NOT_UTF8)
+                continue
             if len(row) != len(columns):
                 yield self._unreadable(rows.line_num, f"it has {len(row)} cells under {len(columns)} columns")
                 continue
@@ -227,14 +237,26 @@ class _Lines:
                 if text
             }
 
-    def _columns(self, row: list[str]) -> list[str]:
-        columns = [column.strip() for column in row]
+    def _table(self, lines: Iterator[str]) -> tuple[list[str], Any]:
+        """Return the columns of a table, and what reads the rows below."""
+        first = next(lines, "")
+        # Where the comma is the decimal sign, spreadsheets write semicolons.
+        delimiter = ";" if ";" in first and "," not in first else ","
+        if self._name.lower().endswith(".tsv"):
+            delimiter = "\t"
+        rows = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
+        columns = [column.strip() for column in next(rows, [])]
         if not any(columns):
             raise UsageError("there are no items", where=self._name, why="its first line names no columns")
-        return columns
+        if not _is_utf8(columns):
+            raise UsageError("the items can't be read", where=f"{self._name}, line 1", why=_NOT_UTF8, fix=_AS_UTF8)
+        if twice := [column for column in columns if columns.count(column) > 1]:
+            raise UsageError(f"two columns are called {printable(twice[0], 80)}", where=f"{self._name}, line 1")
+        return columns, rows
 
     def _unreadable(self, line: int, why: str) -> UsageError:
-        return UsageError("the item can't be read", where=f"{self._name}, line {line}", why=why)
+        fix = _AS_UTF8 if why == _NOT_UTF8 else None
+        return UsageError("the item can't be read", where=f"{self._name}, line {line}", why=why, fix=fix)
 
 
 def _parsed(line: str) -> Any:
@@ -244,6 +266,6 @@ def _parsed(line: str) -> Any:
         return None
 
 
-def _chained(first: list[str], rest: Iterator[str]) -> Iterator[str]:
-    yield from first
-    yield from rest
+def _is_utf8(texts: Sequence[str]) -> bool:
+    """Return whether all bytes of texts that were read with `_ERRORS` made sense."""
+    return all(text.isascii() or not any("\udc80" <= each <= "\udcff" for each in text) for text in texts)
