@@ -239,19 +239,22 @@ class _Lines:
 
     def _table(self, lines: Iterator[str]) -> tuple[list[str], Any]:
         """Return the columns of a table, and what reads the rows below."""
-        first = next(lines, "")
+        first, where = next(lines, ""), f"{self._name}, line 1"
+        if not _is_utf8([first]):
+            raise UsageError("the items can't be read", where=where, why=_NOT_UTF8, fix=_AS_UTF8)
         # Where the comma is the decimal sign, spreadsheets write semicolons.
         delimiter = ";" if ";" in first and "," not in first else ","
         if self._name.lower().endswith(".tsv"):
             delimiter = "\t"
         rows = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
-        columns = [column.strip() for column in next(rows, [])]
+        try:
+            columns = [column.strip() for column in next(rows, [])]
+        except csv.Error as error:  # a null character, with Python 3.10
+            raise UsageError("the items can't be read", where=where, why=str(error)) from error
         if not any(columns):
             raise UsageError("there are no items", where=self._name, why="its first line names no columns")
-        if not _is_utf8(columns):
-            raise UsageError("the items can't be read", where=f"{self._name}, line 1", why=_NOT_UTF8, fix=_AS_UTF8)
         if twice := [column for column in columns if columns.count(column) > 1]:
-            raise UsageError(f"two columns are called {printable(twice[0], 80)}", where=f"{self._name}, line 1")
+            raise UsageError(f"two columns are called {printable(twice[0], 80)}", where=where)
         return columns, rows
 
     def _unreadable(self, line: int, why: str) -> UsageError:
