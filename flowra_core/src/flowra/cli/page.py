@@ -31,8 +31,7 @@ h1{margin:0 0 4px;font-size:24px}h2{margin:28px 0 8px;font-size:18px}h3{margin:0
 table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:600}
 th,td{padding:4px 12px 4px 0;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 td.number,th.number{text-align:right;white-space:nowrap}
-td.name{overflow-wrap:break-word;max-width:28ch}
-.status{white-space:nowrap;padding:0 8px;border-radius:99px;color:#fff;font-size:13px;font-weight:600}
+.status{padding:0 8px;border-radius:99px;color:#fff;font-size:13px;font-weight:600}
 .ran,.succeeded{background:#218358}.cached,.resumed{background:#006adc}.failed{background:#ce2c31}
 .skipped,.cancelled{background:#7d6f3f}
 code{overflow-wrap:anywhere}

@@ -102,13 +102,6 @@ def test_the_page_can_be_written_and_holds_no_control_characters(page):
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", page)
 
 
-def test_the_list_of_nodes_says_what_changed():
-    reasons = ("a: 1 → 2", "b: 3 → 4")
-    changed = NodeReport(name="n", node="n", type="p/N", status="ran", why="this changed", reasons=reasons)
-    table = page_of(RunReport("r", "r", "succeeded", 1.0, Graph("g"), (changed,))).partition("</table>")[0]
-    assert "this changed: a: 1 → 2; b: 3 → 4" in table
-
-
 def page_of_sound(samples, rate):
     value_type = Audio()
     value = handler_for("Audio").coerce((samples, rate), value_type)

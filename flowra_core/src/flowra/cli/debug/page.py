@@ -70,25 +70,18 @@ def _drawing(report: RunReport) -> str:
 def _table(report: RunReport) -> str:
     longest = max((node.seconds or 0.0 for node in report.nodes), default=0.0)
     rows = [
-        f'<tr><td class="name"><a href="#{_anchor(node.name)}">{text(node.name)}</a></td>'
-        f'<td class="name">{text(node.type)}</td>'
+        f'<tr><td><a href="#{_anchor(node.name)}">{text(node.name)}</a></td><td>{text(node.type)}</td>'
         f"<td>{_status(node)}</td>"
         f'<td class="number">{duration(node.seconds) if node.seconds is not None else ""}</td>'
         f'<td><meter min="0" max="{longest or 1:.6f}" value="{node.seconds or 0.0:.6f}"></meter></td>'
         f'<td class="number">{size_in_words(node.peak) if node.peak is not None else ""}</td>'
-        f"<td>{text(_why(node))}</td></tr>"
+        f"<td>{text(node.why or str(node.error.get('why') or ''))}</td></tr>"
         for node in report.nodes
     ]
     return (
         '<table><thead><tr><th>node</th><th>type</th><th>status</th><th class="number">took</th><th></th>'
         '<th class="number">memory</th><th>why</th></tr></thead><tbody>' + "".join(rows) + "</tbody></table>"
     )
-
-
-def _why(node: NodeReport) -> str:
-    if node.why:
-        return f"{node.why}: {'; '.join(node.reasons)}" if node.reasons else node.why
-    return str(node.error.get("why") or "")
 
 
 def _node(node: NodeReport) -> str:
