@@ -37,6 +37,15 @@ def names(store, folder):
     return [found.name.removeprefix(folder) for found in store.objects.list(folder)]
 
 
+def waiting_writer(store):
+    """Begin to write what is about to be removed, and return the thread once it is seen to wait for that."""
+    writer = threading.Thread(target=fill, args=(store, 1))
+    writer.start()
+    writer.join(0.3)
+    assert writer.is_alive()
+    return writer
+
+
 def test_what_was_used_last_stays_by_the_service_s_own_clock(stores):
     store = stores()
     fill(store, 1, 2, 3)
@@ -112,10 +121,7 @@ def test_what_is_about_to_be_removed_is_a_miss_and_is_written_anew_afterwards(st
         if method == "delete" and any("/records/" in name for name in arguments[0]) and not said:
             said.append(other.lookup(key(1)))
             assert not other.has(ref)
-            writing.append(threading.Thread(target=fill, args=(other, 1)))
-            writing[0].start()
-            writing[0].join(0.3)
-            assert writing[0].is_alive()
+            writing.append(waiting_writer(other))
         return call()
 
     collecting.objects.meddle = come
@@ -136,10 +142,7 @@ def test_a_broken_record_is_condemned_as_others_are(stores):
 
     def come(method, arguments, call):
         if method == "delete" and any("/records/" in name for name in arguments[0]):
-            writing.append(threading.Thread(target=fill, args=(other, 1)))
-            writing[0].start()
-            writing[0].join(0.3)
-            assert writing[0].is_alive()
+            writing.append(waiting_writer(other))
         return call()
 
     collecting.objects.meddle = come
