@@ -11,7 +11,7 @@ from flowra.config.signing_keys import new_key
 from flowra.exceptions import UsageError
 from flowra.storage.record import Record
 from flowra.storage.refs import InlineRef
-from flowra.storage.remote.envelope import open_envelope, seal
+from flowra.storage.remote.envelope import seal, unwrap
 from flowra.storage.remote.opening import open_remote
 from flowra.storage.remote.shared_folder import SharedFolder
 from flowra.storage.remote.signing import RecordKeys
@@ -72,14 +72,14 @@ def test_who_trusts_some_and_signs_nothing_goes_on_with_its_own_and_replaces_not
 def test_a_signature_fits_one_record_under_one_key_only(people):
     signing, trusting = keys(people, "ann"), keys(people, trusts=["ann"])
     whole = seal(record(1), signing.sign)
-    assert trusting.trust(KEY, open_envelope(KEY, whole))
+    assert trusting.trust(KEY, unwrap(KEY, whole))
     other = sha256(b"other").digest()
     with pytest.raises(ValueError, match="checksum"):
-        open_envelope(other, whole)
+        unwrap(other, whole)
     # With a checksum that fits, as an attacker would write it.
-    signature = open_envelope(KEY, whole).signature
+    signature = unwrap(KEY, whole).signature
     for forged in (record(1, other), record(2)):
-        assert not trusting.trust(forged.key, open_envelope(forged.key, seal(forged, lambda _: signature)))
+        assert not trusting.trust(forged.key, unwrap(forged.key, seal(forged, lambda _: signature)))
 
 
 def test_each_byte_of_a_sealed_record_counts(people):
@@ -89,13 +89,13 @@ def test_each_byte_of_a_sealed_record_counts(people):
         changed = bytearray(whole)
         changed[at] ^= 1
         try:
-            sealed = open_envelope(KEY, bytes(changed))
+            sealed = unwrap(KEY, bytes(changed))
         except ValueError:
             continue
         assert not trusting.trust(KEY, sealed)
     for length in range(len(whole)):
         with pytest.raises(ValueError, match=r"."):
-            open_envelope(KEY, whole[:length])
+            unwrap(KEY, whole[:length])
 
 
 def test_keys_come_from_the_settings_or_a_secret(people, tmp_path, monkeypatch):
@@ -107,7 +107,7 @@ def test_keys_come_from_the_settings_or_a_secret(people, tmp_path, monkeypatch):
         monkeypatch.setenv("FLOWRA_SECRET_RESULT_KEY", secret)
         with open_remote(SharedFolder(shared)) as store:
             store.publish(record(1), replace=True)
-            sealed = open_envelope(KEY, store.objects.get(store._layout.record(KEY)))
+            sealed = unwrap(KEY, store.objects.get(store._layout.record(KEY)))
         assert keys(people, trusts=["ann"]).trust(KEY, sealed)
     monkeypatch.delenv("FLOWRA_SECRET_RESULT_KEY")
     monkeypatch.setenv("FLOWRA_RESULT_SIGNERS", ann[1])

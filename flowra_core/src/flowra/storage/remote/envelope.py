@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RECORD_LIMIT",
     "Envelope",
-    "Sealed",
     "Signature",
-    "open_envelope",
     "record_in",
     "seal",
     "signed_bytes",
@@ -66,20 +64,6 @@ class Envelope(NamedTuple):
     signature: Signature | None
 
 
-class Sealed(NamedTuple):
-    """What is in an envelope.
-
-    Attributes:
-        record: The record.
-        content: Its bytes.
-        signature: The signature, not verified yet; None for a record that is not signed.
-    """
-
-    record: Record
-    content: bytes
-    signature: Signature | None
-
-
 def seal(record: Record, sign: Callable[[bytes], Signature] | None = None) -> bytes:
     """Return a record's object."""
     content = encode_record(record)
@@ -91,16 +75,6 @@ def seal(record: Record, sign: Callable[[bytes], Signature] | None = None) -> by
 def signed_bytes(key: bytes, content: bytes) -> bytes:
     """Return what a signature covers."""
     return _SIGNED_TITLE + key + content
-
-
-def open_envelope(key: bytes, data: bytes) -> Sealed:
-    """Return what is in a record's object.
-
-    Raises:
-        ValueError: It is no record for this key, or one that was made up.
-    """
-    content, signature = envelope = unwrap(key, data)
-    return Sealed(record_in(key, envelope), content, signature)
 
 
 def unwrap(key: bytes, data: bytes) -> Envelope:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from flowra.exceptions import UsageError, printable
-from flowra.storage.remote.envelope import Envelope, Sealed, Signature, signed_bytes
+from flowra.storage.remote.envelope import Envelope, Signature, signed_bytes
 
 __all__ = ["RecordKeys"]
 
@@ -66,18 +66,18 @@ class RecordKeys:
             key = None if secret is None else _as_pem(secret)
         return cls.of(key, settings.result_signers)
 
-    def trust(self, key: bytes, sealed: Envelope | Sealed) -> bool:
+    def trust(self, key: bytes, envelope: Envelope) -> bool:
         """Tell whether a record is to be believed."""
         if self.trusted is None:
             return True
-        if sealed.signature is None or sealed.signature.public not in self.trusted:
+        if envelope.signature is None or envelope.signature.public not in self.trusted:
             return False
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         try:
-            verifier = Ed25519PublicKey.from_public_bytes(sealed.signature.public)
-            verifier.verify(sealed.signature.signature, signed_bytes(key, sealed.content))
+            verifier = Ed25519PublicKey.from_public_bytes(envelope.signature.public)
+            verifier.verify(envelope.signature.signature, signed_bytes(key, envelope.content))
         except (InvalidSignature, ValueError):
             return False
         return True
