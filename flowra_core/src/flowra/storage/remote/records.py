@@ -107,6 +107,9 @@ class RemoteRecords:
         began = time.monotonic()
         if self._objects.put(name, [content], if_absent=True):
             return record if self._objects.conditional_put else self._agreed(record, content, began, pool)
+        if not self._objects.conditional_put:
+            # What is there may have been written just now, and others that saw nothing yet will write over it.
+            settle(began)
         earlier, replaceable = self._judge(record.key, pool)
         if earlier is not None:
             return earlier
