@@ -12,14 +12,14 @@ NODES = [NodeEntry("good_pack.slow:Blur"), NodeEntry("good_pack.slow:Glow"), Nod
 
 def test_each_module_is_timed_once_in_a_process_of_its_own(site):
     install_pack(
-        site, "good", modules={"slow": "import time\ntime.sleep(0.2)\nprint('noise')", "last": "import good_pack.slow"}
+        site, "good", modules={"slow": "import time\ntime.sleep(1)\nprint('noise')", "last": "import good_pack.slow"}
     )
     cost = measure_import_cost("good_pack.plugin", NODES)
     assert cost.entry.module == "good_pack.plugin"
     assert [each.module for each in cost.nodes] == ["good_pack.slow", "good_pack.last"]
-    assert cost.nodes[0].seconds >= 0.2
-    assert cost.nodes[1].seconds < 0.2, "what was imported before is not paid again"
-    assert cost.seconds >= 0.2
+    assert cost.nodes[0].seconds >= 1
+    assert cost.nodes[1].seconds < 1, "what was imported before is not paid again"
+    assert cost.seconds >= 1
     assert cost.errors == ()
     assert "good_pack" not in sys.modules
 

@@ -110,7 +110,7 @@ def test_a_service_that_does_not_answer_is_asked_no_more(store, objects):
     for _ in range(100):
         with pytest.raises(CircuitOpenError, match="connection refused"):
             store.get("a")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert objects.calls["get"] == calls
 
 
@@ -147,10 +147,10 @@ def test_a_service_that_never_answers_costs_all_callers_together_a_bounded_time(
     objects.before = lambda _: hanging.wait()
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
-        for found in [pool.submit(store.get, "a") for _ in range(40)]:
+        for found in [pool.submit(store.get, "a") for _ in range(400)]:
             with pytest.raises(StoreUnavailableError):
                 found.result()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
     hanging.set()
 
 
@@ -162,7 +162,7 @@ def test_many_that_hang_cost_no_more_than_one(store, objects):
     began = time.monotonic()
     with pytest.raises(StoreUnavailableError):
         store.get_many([str(number) for number in range(20)], pool, length=9)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6
     released.set()
     pool.shutdown()
 

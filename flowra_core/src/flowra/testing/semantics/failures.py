@@ -127,7 +127,7 @@ class FailureSemantics(GraphSemantics):
         graph.output("value", graph.add(SlowOnce, id="slow", value=4, ledger=str(self.ledger))["value"])
         began = time.monotonic()
         run = self.run(graph).raise_for_status()
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
         assert run["value"] == 4.0
         assert [event.attempt for event in self.events if isinstance(event, Retried)] == [1]
         assert self.told(NodeFailed) == []
@@ -178,12 +178,12 @@ class FailureSemantics(GraphSemantics):
     def test_async_nodes_overlap(self) -> None:
         """Coroutines wait at the same time, however few threads there are."""
         graph = Graph("async")
-        waiting = [graph.add(SleepAsync, id=f"n{number}", seconds=0.2, value=number) for number in range(20)]
+        waiting = [graph.add(SleepAsync, id=f"n{number}", seconds=0.5, value=number) for number in range(20)]
         for number, node in enumerate(waiting):
             graph.output(f"o{number}", graph.add(Add, id=f"add{number}", a=node["value"], b=1)["value"])
         began = time.monotonic()
         run = self.run(graph).raise_for_status()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert run.outputs == {f"o{number}": 1.0 + number for number in range(20)}
 
     def test_an_async_node_fails_like_any_other(self) -> None:
@@ -199,18 +199,18 @@ class FailureSemantics(GraphSemantics):
     def test_async_items_overlap(self) -> None:
         """The items of a list wait at the same time too, and keep their order."""
         graph = Graph("async items")
-        graph.output("values", graph.add(SleepAsync, id="all", seconds=0.2, value=list(range(12)))["value"])
+        graph.output("values", graph.add(SleepAsync, id="all", seconds=0.5, value=list(range(12)))["value"])
         began = time.monotonic()
         assert self.run(graph).raise_for_status()["values"] == [float(number) for number in range(12)]
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4
 
     @needs_threads
     def test_ordinary_nodes_overlap(self) -> None:
         """Branches run at the same time."""
         graph = Graph("threads")
         for number in range(4):
-            graph.add(Sleep, id=f"n{number}", seconds=0.4, value=number)
+            graph.add(Sleep, id=f"n{number}", seconds=1.0, value=number)
         began = time.monotonic()
         self.run(graph).raise_for_status()
-        assert time.monotonic() - began < 1.2
+        assert time.monotonic() - began < 3
         assert len(self.told(NodeSucceeded)) == 4

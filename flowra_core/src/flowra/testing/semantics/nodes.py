@@ -343,7 +343,7 @@ class SlowOnce(Node):
     def run(self, context: RunContext, args: Any) -> Any:
         write_line(args.ledger, context.node_id)
         if Ledger(args.ledger).lines().count(context.node_id) == 1:
-            time.sleep(2)
+            time.sleep(6)
         return self.OutputArgs(value=args.value)
 
 
